@@ -1,0 +1,162 @@
+"""A train block as typed values: what the elaborator makes of it and the training loop runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+
+from netspec.diagnostics import Diagnostic, Span, nearest
+from netspec.training.augmentation import Augmentation
+from netspec.training.control import Best, Last, Patience
+from netspec.training.declaration import written
+from netspec.training.losses import Term
+from netspec.training.optimizers import Optimizer
+from netspec.training.patterns import listed, selected
+from netspec.training.preparation import Preparation
+from netspec.training.quantity import EPOCHS, Quantity
+from netspec.training.readers import Reader
+from netspec.training.regularizers import Regularizer
+from netspec.training.schedules import AnyPhase, Run, Step, mismatch, rates
+
+NOT_BUILT = "E0310"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a plan, and in which setting: the elaborator knows where that stands."""
+
+    code: str
+    setting: str
+    message: str
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """How a net is trained. Chains and lists are in the order written. Exactly one of `epochs` and `steps` is given.
+
+    `deferred`: what the block uses and this version does not build; the block is refused when it is used, with these.
+    A plan with deferred parts may lack what they stand for: its `data`, `loss` or `optimizer` may be None.
+    """
+
+    net: str
+    alias: str | None = None
+    data: Reader | None = None
+    augment: tuple[Augmentation, ...] = ()
+    eval: tuple[Augmentation, ...] = ()
+    prepare: tuple[Preparation, ...] = ()
+    loss: tuple[Term, ...] = ()
+    optimizer: Optimizer | None = None
+    schedule: tuple[AnyPhase, ...] = ()
+    regularize: tuple[Regularizer, ...] = ()
+    batch: int = 64
+    epochs: int | None = None
+    steps: int | None = None
+    seed: int = 0
+    accumulate: int = 1
+    precision: str = "f32"
+    stop: Patience | None = None
+    save: Best | Last | None = None
+    deferred: tuple[Diagnostic, ...] = ()
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """What `--train` calls it."""
+        return self.alias or self.net
+
+    def run(self, per_epoch: int) -> Run:
+        """The length of the run, where an epoch has `per_epoch` steps."""
+        return Run(self.steps if self.steps is not None else (self.epochs or 0) * per_epoch, per_epoch)
+
+    def rates(self, per_epoch: int) -> list[float]:
+        """The learning rate of every step of the run."""
+        assert self.optimizer is not None
+        return rates(self.schedule, self.optimizer.lr, self.run(per_epoch))
+
+    def __str__(self) -> str:
+        """The block as the language writes it."""
+        head = f"train {self.net} as {self.alias} {{" if self.alias else f"train {self.net} {{"
+        return "\n".join([head, *(f"  {name} = {text}" for name, text in self._lines()), "}"])
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in {"net", "alias", "deferred", "span"} or value in (None, ()):
+                continue
+            match item.name:
+                case "augment" | "eval" | "prepare" | "schedule":
+                    yield item.name, " -> ".join(map(str, value))
+                case "loss":
+                    yield item.name, " + ".join(map(str, value))
+                case "precision":
+                    yield item.name, value
+                case _:
+                    yield item.name, written(value)
+
+
+def problems(plan: TrainPlan, weights: Iterable[str] | None = None, per_epoch: int | None = None) -> Iterator[Problem]:
+    """What is wrong with a plan as a whole. `weights`: the net's trainable weights, where known; `per_epoch`: the steps of an epoch."""
+    waived = bool(plan.deferred)
+    for name in ("data", "loss", "optimizer"):
+        if not getattr(plan, name) and not waived:
+            yield Problem("E0305", name, f"`train {plan.name}` does not say its `{name}`", f"add `{name} = {_EXAMPLES[name]}`")
+    if plan.epochs is None and plan.steps is None:
+        yield Problem("E0305", "epochs", f"`train {plan.name}` does not say how long", "add `epochs = 20`")
+    if plan.epochs is not None and plan.steps is not None:
+        yield Problem("E0305", "steps", "both `epochs` and `steps` say how long to train", "keep one of them")
+    elif mend := _schedule_problem(plan, per_epoch):
+        yield Problem("E0301", "schedule", *mend)
+    yield from _split_problems(plan)
+    yield from _pattern_problems(plan, list(weights)) if weights is not None else ()
+
+
+_EXAMPLES = {"data": "mnist5k(val=500)", "loss": "cross_entropy", "optimizer": "sgd(lr=0.05, momentum=0.9)"}
+
+
+def _schedule_problem(plan: TrainPlan, per_epoch: int | None) -> tuple[str, str] | None:
+    if plan.epochs is None and plan.steps is None:
+        return None
+    counted = _durations(plan)
+    epochs = any(isinstance(item, Quantity) and item.unit in EPOCHS for item in counted)
+    steps = any(isinstance(item, Quantity) and item.unit not in EPOCHS for item in counted)
+    if plan.epochs is not None and not steps:  # the length of an epoch then cancels out: any number tells
+        return mismatch(plan.schedule, Run(plan.epochs, 1), "epochs")
+    if plan.steps is not None and not epochs:
+        return mismatch(plan.schedule, Run(plan.steps, 1), "steps")
+    if per_epoch is None:
+        return None
+    return mismatch(plan.schedule, plan.run(per_epoch), "steps" if plan.epochs is None else "epochs")
+
+
+def _durations(plan: TrainPlan) -> list[Quantity | float]:
+    found: list[Quantity | float] = []
+    for phase in plan.schedule:
+        if phase.duration is not None:
+            found.append(phase.duration)
+        if isinstance(phase, Step):
+            found += phase.boundaries
+    return found
+
+
+def _split_problems(plan: TrainPlan) -> Iterator[Problem]:
+    if plan.data is None or plan.data.val is not None:
+        return
+    for setting, value in (("stop", plan.stop), ("save", plan.save)):
+        if isinstance(value, Patience | Best) and value.on.startswith("val."):
+            help = f'set some samples aside: `{plan.data.name}(.., val=10%)`, or watch "train.{value.on[4:]}"'
+            yield Problem("E0306", setting, f'`{value.name}` watches "{value.on}", but no data is set aside for validation', help)
+
+
+def _pattern_problems(plan: TrainPlan, weights: list[str]) -> Iterator[Problem]:
+    for item in plan.regularize:
+        for pattern in (*listed(item.on), *listed(item.except_)):
+            if not selected(weights, pattern):
+                yield Problem("E0303", "regularize", f"pattern `{pattern}` matches no parameter", _nearest_help(pattern, weights))
+
+
+def _nearest_help(pattern: str, weights: list[str]) -> str:
+    segments = {".".join(parts[:k]) for parts in (path.split(".") for path in weights) for k in range(1, len(parts) + 1)}
+    segments |= {segment for path in weights for segment in path.split(".")}
+    close = nearest(pattern, segments, limit=2) or sorted(segments)[:8]
+    return "nearest: " + ", ".join(f"`{item}`" for item in close)

@@ -1,0 +1,63 @@
+"""Where the samples come from, as declared. The reading itself is netspec.data."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, ConfigDict
+
+from netspec.training.declaration import Declaration
+
+
+def _split(value: object) -> object:
+    match value:
+        case None:
+            return value
+        case int() if not isinstance(value, bool) and value > 0:
+            return value
+        case float() if 0 < value < 1:
+            return value
+        case _:
+            raise ValueError("val is a number of samples, `val=500`, or a share of them, `val=10%`")
+
+
+Split = Annotated[int | float | None, BeforeValidator(_split)]
+"""Training samples set aside for validation: a number, a share, or none."""
+
+
+class Mnist5k(Declaration):
+    """The bundled digits: 5,000 of MNIST's training set, 500 per class, and its official 10,000 test digits."""
+
+    name: ClassVar[str] = "mnist5k"
+    val: Split = None
+
+
+class Idx(Declaration):
+    """A folder of IDX files named as MNIST's, packed or not: `train-images-idx3-ubyte[.gz]`, .., `t10k-..` where there is a test set."""
+
+    name: ClassVar[str] = "idx"
+    folder: str
+    val: Split = None
+
+
+class Npz(Declaration):
+    """A NumPy archive. Further keywords say which array is which input or target: `npz("train.npz", image="x", y="labels")`.
+
+    One without a keyword is read from the array of its own name.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    name: ClassVar[str] = "npz"
+    path: str
+    val: Split = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """From inputs and targets to the names of arrays."""
+        return dict(self.__pydantic_extra__)
+
+
+Reader = Mnist5k | Idx | Npz
+"""A source of samples and targets."""
