@@ -1,6 +1,7 @@
 """Every layer of the language: one class is its whole meaning. To add one, write its class in the file of its family.
 
 `LAYERS` maps the names of the language to the classes; the checker, the report, the documentation and all contract tests read it.
+`LOSSES` does the same for what stands behind `loss =`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import importlib
 import pkgutil
 
 from netspec.graph.types import Layer
+from netspec.layers.loss import Loss
 
 
 def _classes(base: type[Layer]) -> list[type[Layer]]:
@@ -18,4 +20,6 @@ def _classes(base: type[Layer]) -> list[type[Layer]]:
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-LAYERS: dict[str, type[Layer]] = {item.name: item for item in sorted(_classes(Layer), key=lambda item: item.name)}
+_named = sorted(_classes(Layer), key=lambda item: item.name)
+LAYERS: dict[str, type[Layer]] = {item.name: item for item in _named if not issubclass(item, Loss)}
+LOSSES: dict[str, type[Loss]] = {item.name: item for item in _named if issubclass(item, Loss)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape
-from netspec.kernels.affine import Axis, N
-from netspec.kernels.formula import Tensor, each
-from netspec.kernels.scalar import Expr, maximum, sigmoid
+from netspec.kernels.formula import Tensor, d, each
+from netspec.kernels.scalar import Expr, call, erf, expm1, maximum, minimum, select, sigmoid, tanh
+from netspec.layers.arguments import PositiveFloat
+from netspec.layers.inputs import axes_of
 
 
 class Activation(Layer):
@@ -19,14 +21,20 @@ class Activation(Layer):
         """The function."""
         raise NotImplementedError
 
+    def derivative(self, y: Expr) -> Expr | None:
+        """The derivative by the result, where that says it all: the input need not be kept then."""
+        return None
+
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
         return inputs[0]
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y = f(x)."""
-        axes = (Axis("n", N), *(Axis(f"i{k}", extent) for k, extent in enumerate(inputs[0])))
-        return Computation((each(Tensor("y")[axes], self.scalar(Tensor("x")[axes])),))
+        axes = axes_of(inputs[0])
+        x, y, dx, dy = (Tensor(name)[axes] for name in ("x", "y", d("x"), d("y")))
+        slope = self.derivative(y)
+        return Computation((each(y, self.scalar(x)),), None if slope is None else (each(dx, dy * slope),))
 
 
 class Relu(Activation):
@@ -38,6 +46,111 @@ class Relu(Activation):
         """max(0, x)."""
         return maximum(0.0, x)
 
+    def derivative(self, y: Expr) -> Expr:
+        """1 where the result is positive."""
+        return select(call("gt", y, 0.0), 1.0, 0.0)
+
+
+class Relu6(Activation):
+    """min(6, max(0, x)), with derivative 0 at 0 and 6 (Krizhevsky 2010)."""
+
+    name: ClassVar[str] = "relu6"
+
+    def scalar(self, x: Expr) -> Expr:
+        """min(6, max(0, x))."""
+        return minimum(6.0, maximum(0.0, x))
+
+    def derivative(self, y: Expr) -> Expr:
+        """1 where the result lies between 0 and 6."""
+        return select(call("gt", y, 0.0), select(call("lt", y, 6.0), 1.0, 0.0), 0.0)
+
+
+class LeakyRelu(Activation):
+    """x, or slope * x where x is negative (Maas et al. 2013)."""
+
+    name: ClassVar[str] = "leaky_relu"
+
+    slope: PositiveFloat = 0.01
+
+    def scalar(self, x: Expr) -> Expr:
+        """x or slope * x."""
+        return select(call("gt", x, 0.0), x, self.slope * x)
+
+    def derivative(self, y: Expr) -> Expr:
+        """The result has the sign of the input."""
+        return select(call("gt", y, 0.0), 1.0, self.slope)
+
+
+class Elu(Activation):
+    """x, or alpha * (exp(x) - 1) where x is negative (Clevert et al. 2015)."""
+
+    name: ClassVar[str] = "elu"
+
+    alpha: PositiveFloat = 1.0
+
+    def scalar(self, x: Expr) -> Expr:
+        """x or alpha * (exp(x) - 1)."""
+        return select(call("gt", x, 0.0), x, self.alpha * expm1(x))
+
+    def derivative(self, y: Expr) -> Expr:
+        """alpha * exp(x) is y + alpha."""
+        return select(call("gt", y, 0.0), 1.0, y + self.alpha)
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x))."""
+
+    name: ClassVar[str] = "sigmoid"
+
+    def scalar(self, x: Expr) -> Expr:
+        """1 / (1 + exp(-x))."""
+        return sigmoid(x)
+
+    def derivative(self, y: Expr) -> Expr:
+        """y * (1 - y)."""
+        return y * (1 - y)
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent."""
+
+    name: ClassVar[str] = "tanh"
+
+    def scalar(self, x: Expr) -> Expr:
+        """tanh(x)."""
+        return tanh(x)
+
+    def derivative(self, y: Expr) -> Expr:
+        """1 - y^2."""
+        return 1 - y * y
+
+
+class Stanh(Activation):
+    """amplitude * tanh(slope * x): with the defaults f(1) = 1 and f(-1) = -1 (LeCun et al. 1998, appendix A)."""
+
+    name: ClassVar[str] = "stanh"
+
+    amplitude: PositiveFloat = 1.7159
+    slope: PositiveFloat = 2 / 3
+
+    def scalar(self, x: Expr) -> Expr:
+        """amplitude * tanh(slope * x)."""
+        return self.amplitude * tanh(self.slope * x)
+
+    def derivative(self, y: Expr) -> Expr:
+        """slope * (amplitude - y^2 / amplitude)."""
+        return self.slope * (self.amplitude - y * y * (1 / self.amplitude))
+
+
+class Gelu(Activation):
+    """x times the normal distribution's probability of less than x (Hendrycks & Gimpel 2016)."""
+
+    name: ClassVar[str] = "gelu"
+
+    def scalar(self, x: Expr) -> Expr:
+        """x / 2 * (1 + erf(x / sqrt(2)))."""
+        return 0.5 * x * (1 + erf(x * (1 / sqrt(2))))
+
 
 class Silu(Activation):
     """x * sigmoid(x) (Hendrycks & Gimpel 2016; Ramachandran et al. 2017)."""
@@ -47,3 +160,13 @@ class Silu(Activation):
     def scalar(self, x: Expr) -> Expr:
         """x * sigmoid(x)."""
         return x * sigmoid(x)
+
+
+class Hardswish(Activation):
+    """x * relu6(x + 3) / 6 (Howard et al. 2019)."""
+
+    name: ClassVar[str] = "hardswish"
+
+    def scalar(self, x: Expr) -> Expr:
+        """x * relu6(x + 3) / 6."""
+        return x * minimum(6.0, maximum(0.0, x + 3)) * (1 / 6)

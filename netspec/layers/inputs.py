@@ -1,0 +1,46 @@
+"""What layers ask of their inputs: the kinds of shapes, the names of their dimensions, and the errors when they do not fit."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from netspec.graph.types import Init, Shape, ShapeError
+from netspec.kernels.affine import Axis, N
+
+DIMENSIONS = {1: ("features",), 2: ("steps", "features"), 3: ("channels", "height", "width")}
+"""What users call the dimensions of [f], [t, f] and [c, h, w]."""
+
+LETTERS = {1: "f", 2: "tf", 3: "chw"}
+
+
+def axes_of(shape: Shape) -> tuple[Axis, ...]:
+    """The batch axis n and one axis for each dimension, named as the language names it."""
+    return (Axis("n", N), *(Axis(letter, extent) for letter, extent in zip(LETTERS[len(shape)], shape, strict=True)))
+
+
+def show(shape: Shape) -> str:
+    """`[16, 12, 12]`."""
+    return str(list(shape))
+
+
+def picture(layer: str, shape: Shape) -> tuple[int, int, int]:
+    """Channels, height and width of an input that must have them."""
+    match shape:
+        case (c, h, w):
+            return c, h, w
+        case (t, f):
+            help = f"declare the input as a picture of one channel: [1, {t}, {f}]"
+            raise ShapeError(f"`{layer}` along the steps of [t, f] is not built yet, got {show(shape)}", code="E0209", help=help)
+        case _:
+            help = f"put `{layer}` before `flatten`, `gap` and `dense`"
+            raise ShapeError(f"`{layer}` needs a picture [c, h, w], got {show(shape)}", code="E0202", help=help)
+
+
+def channels_first(layer: str, shape: Shape) -> tuple[int, ...]:
+    """The shape itself if its first dimension is the channels: [c, h, w] or [f]."""
+    return shape if len(shape) == 1 else picture(layer, shape)
+
+
+def kaiming(fan_in: int) -> Init:
+    """PyTorch's default for linear layers, weight and bias: uniform within 1/sqrt(fan_in) (He et al. 2015, with a = sqrt(5))."""
+    return Init("uniform", 1 / sqrt(fan_in))

@@ -1,0 +1,32 @@
+"""Regularising layers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.graph.types import Computation, Example, Layer, Shape
+from netspec.kernels.formula import Tensor, each
+from netspec.kernels.scalar import call, random, select
+from netspec.layers.arguments import Fraction
+from netspec.layers.inputs import axes_of
+
+
+class Dropout(Layer):
+    """In training, zero with probability `rate`, else scaled by 1/(1 - rate) (Srivastava et al. 2014); the identity in inference."""
+
+    name: ClassVar[str] = "dropout"
+    examples: ClassVar[tuple[Example, ...]] = (Example({"rate": 0.4}, ((9,),)), Example({"rate": 0.2}, ((3, 4, 5),)))
+
+    rate: Fraction = 0.5
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape."""
+        return inputs[0]
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y = x / (1 - rate) where a random number reaches the rate, else 0; lowering gives each application its own stream."""
+        axes = axes_of(inputs[0])
+        x, y = Tensor("x")[axes], Tensor("y")[axes]
+        if not training or self.rate == 0:
+            return Computation((each(y, x),))
+        return Computation((each(y, select(call("ge", random(0, axes), self.rate), x * (1 / (1 - self.rate)), 0.0)),))
