@@ -20,7 +20,7 @@ Combine = Literal["none", "sum", "max"]
 class Formula:
     """out = combine of `body` over the axes that `out` does not use.
 
-    `argument`, with `max` only: a second result of the same indices as `out`, the row-major position of the first maximum in the reduced axes.
+    `argument`, with `max` only: a second result at the same indices, the row-major position of the first maximum in the reduced axes.
     """
 
     out: Access
@@ -78,8 +78,8 @@ class Formula:
                     return replace(leaf, indices=tuple(index.substitute(values) for index in leaf.indices))
                 case AxisIndex(index):
                     return AxisIndex(index.substitute(values))
-                case Random() if any(axis in values for axis in leaf.indices):
-                    raise ValueError(f"{leaf} is bound to its own axes")
+                case Random(stream, position):
+                    return Random(stream, position.substitute(values))
                 case _:
                     return leaf
 
@@ -107,10 +107,8 @@ def _axes_of(body: Expr) -> Iterator[Axis]:
         case Access(_, indices):
             for index in indices:
                 yield from index.axes
-        case AxisIndex(index):
+        case AxisIndex(index) | Random(_, index):
             yield from index.axes
-        case Random(_, indices):
-            yield from indices
         case Call(_, arguments):
             for item in arguments:
                 yield from _axes_of(item)

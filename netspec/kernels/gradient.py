@@ -1,8 +1,8 @@
 """The gradient of a formula by one of the tensors that it reads, again as formulas.
 
 An occurrence `T[indices]` in the body contributes d:out[kept] * (derivative of the body by it) to `d:T[indices]`: a scatter. Each index is
-solved for one axis, which turns the scatter into sums of the ordinary kind. A stride s > 1 splits the result into s residues: disjoint parts
-of one tensor, so a strided convolution's input gradient needs no special kernel.
+solved for one axis, which turns the scatter into sums of the ordinary kind. A stride s > 1 splits the result into s residues: disjoint
+parts of one tensor, so a strided convolution's input gradient needs no special kernel.
 """
 
 from __future__ import annotations
@@ -72,42 +72,38 @@ def _solve(formula: Formula, dimension: int, size: Extent) -> Iterator[Formula]:
     window = [term for term in index.terms if term[0] != axis]
     assert len(window) <= 1, f"{index} has two window axes"
     assert stride > 0, f"{index} runs backwards"
-    for residue in range(stride):
-        yield from _residue(formula, dimension, size, axis, stride, residue, window[0] if window else None)
+    for residue in range(min(stride, size)):
+        # At stride*position + residue, axis = position + (residue - constant - dilation*tap) / stride.
+        if (found := _shift(residue - index.constant, stride, window[0] if window else None)) is None:
+            continue  # nothing reaches this residue: the gradient is zero there
+        shift, values = found
+        position = Axis(axis.name, len(range(residue, size, stride)))
+        yield _rewritten(formula, dimension, position * stride + residue, axis, {**values, axis: position + shift})
 
 
-def _residue(
-    formula: Formula, dimension: int, size: int, axis: Axis, stride: int, residue: int, window: tuple[Axis, int] | None
-) -> Iterator[Formula]:
-    """The part of the gradient at target = stride*t + residue: there axis = t + (residue - constant - dilation*tap) / stride."""
-    offset = residue - formula.out.indices[dimension].constant
-    values: dict[Axis, Affine] = {}
-    taps = Affine()
-    if window is not None:
-        tap, dilation = window
-        step = stride // gcd(dilation, stride)
-        first = next((a for a in range(min(step, _length(tap))) if (offset - a * dilation) % stride == 0), None)
-        if first is None:
-            return  # no tap reaches this residue: the gradient is zero there
-        count = len(range(first, _length(tap), step))
-        inner = Axis(tap.name, count)
-        values[tap] = affine(inner) * step + first if count > 1 else affine(first)
-        taps = affine(inner) * (-step * dilation // stride) if count > 1 else taps
-        offset -= first * dilation
-    elif offset % stride:
-        return
-    count = len(range(residue, size, stride))
-    if not count:
-        return
-    position = Axis(axis.name, count)
-    values[axis] = affine(position) + offset // stride + taps
-    low, high = values[axis].range() or (0, 0)
+def _shift(offset: int, stride: int, window: tuple[Axis, int] | None) -> tuple[Affine, dict[Axis, Affine]] | None:
+    """(offset - dilation*tap) / stride over the taps that make it whole, and those taps in terms of a new axis; None when no tap does."""
+    if window is None:
+        return None if offset % stride else (affine(offset // stride), {})
+    tap, dilation = window
+    step = stride // gcd(dilation, stride)
+    first = next((a for a in range(min(step, _length(tap))) if (offset - a * dilation) % stride == 0), None)
+    if first is None:
+        return None
+    count = len(range(first, _length(tap), step))
+    inner = affine(Axis(tap.name, count)) if count > 1 else Affine()
+    return (offset - first * dilation) // stride + inner * -(step * dilation // stride), {tap: inner * step + first}
+
+
+def _rewritten(formula: Formula, dimension: int, index: Affine, axis: Axis, values: dict[Axis, Affine]) -> Formula:
+    """The formula with axes replaced and the result's index in one dimension given."""
     solved = formula.substitute(values)
+    low, high = values[axis].range() or (0, 0)
     if low < 0 or high >= _length(axis):  # some positions have no partner: zero is read there
         solved = replace(solved, body=_padded(solved.body, values[axis]))
     indices = list(solved.out.indices)
-    indices[dimension] = affine(position) * stride + residue
-    yield replace(solved, out=replace(solved.out, indices=tuple(indices)))
+    indices[dimension] = index
+    return replace(solved, out=replace(solved.out, indices=tuple(indices)))
 
 
 def _padded(body: Expr, index: Affine) -> Expr:

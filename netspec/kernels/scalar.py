@@ -1,4 +1,4 @@
-"""Scalar expressions: the bodies of formulas. Each primitive is one row of `PRIMITIVES`, with its derivative.
+"""Scalar expressions: the bodies of formulas. Each primitive is one row of `UNARY` or `BINARY`, with its derivative, or `select`.
 
 Values are float32 (float64 in the reference). Comparisons give 1 or 0. `sigmoid`, `tanh`, `softplus`, `erf`, `expm1` and `log1p`
 are primitives because their textbook forms overflow: the symbolic derivative of 1/(1 + exp(-x)) is NaN at -89.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import pi, sqrt
+from operator import add, gt, mul, sub
 from typing import Literal
 
 from netspec.kernels.affine import Affine, Axis, Extent, affine
@@ -99,13 +100,13 @@ class RuntimeScalar(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Random(Expr):
-    """A uniform number in [0, 1), a function of (seed, step, stream, row-major position of the indices) and of nothing else."""
+    """A uniform number in [0, 1), a function of (seed, step, stream, position) and of nothing else: not of layout, threads or schedule."""
 
     stream: int
-    indices: tuple[Axis, ...]
+    position: Affine
 
     def __str__(self) -> str:
-        return f"random{self.stream}({', '.join(map(str, self.indices))})"
+        return f"random{self.stream}({self.position})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,43 +126,37 @@ class Call(Expr):
 ZERO, ONE = Constant(0.0), Constant(1.0)
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "=="}
 
-Derivative = Callable[..., tuple[Expr, ...]]
-"""From the arguments to the derivative by each of them."""
+UNARY: dict[str, Callable[[Expr], Expr]] = {
+    "neg": lambda _: -ONE,
+    "abs": lambda a: call("sign", a),
+    "sign": lambda _: ZERO,
+    "finite": lambda _: ZERO,
+    "sqrt": lambda a: 0.5 / sqrt_(a),
+    "exp": lambda a: call("exp", a),
+    "expm1": lambda a: call("exp", a),
+    "log": lambda a: 1 / a,
+    "log1p": lambda a: 1 / (1 + a),
+    "tanh": lambda a: 1 - tanh(a) * tanh(a),
+    "sigmoid": lambda a: sigmoid(a) * sigmoid(-a),
+    "softplus": lambda a: call("sigmoid", a),
+    "erf": lambda a: 2 / sqrt(pi) * exp(-(a * a)),
+}
+"""Primitives of one argument, with their derivative."""
 
-
-def _flat(*arguments: Expr) -> tuple[Expr, ...]:
-    return (ZERO,) * len(arguments)
-
-
-PRIMITIVES: dict[str, Derivative] = {
-    "add": lambda a, b: (ONE, ONE),
-    "sub": lambda a, b: (ONE, -ONE),
+BINARY: dict[str, Callable[[Expr, Expr], tuple[Expr, Expr]]] = {
+    "add": lambda _, __: (ONE, ONE),
+    "sub": lambda _, __: (ONE, -ONE),
     "mul": lambda a, b: (b, a),
     "div": lambda a, b: (1 / b, -a / (b * b)),
-    "neg": lambda a: (-ONE,),
     # The first of two equal arguments is the maximum: relu = maximum(0, x) has derivative 0 at 0.
     "maximum": lambda a, b: (call("ge", a, b), call("lt", a, b)),
     "minimum": lambda a, b: (call("le", a, b), call("gt", a, b)),
-    "abs": lambda a: (call("sign", a),),
-    "sign": _flat,
-    "sqrt": lambda a: (0.5 / sqrt_(a),),
-    "exp": lambda a: (exp(a),),
-    "expm1": lambda a: (exp(a),),
-    "log": lambda a: (1 / a,),
-    "log1p": lambda a: (1 / (1 + a),),
-    "tanh": lambda a: (1 - tanh(a) * tanh(a),),
-    "sigmoid": lambda a: (sigmoid(a) * sigmoid(-a),),
-    "softplus": lambda a: (sigmoid(a),),
-    "erf": lambda a: (2 / sqrt(pi) * exp(-(a * a)),),
-    "gt": _flat,
-    "ge": _flat,
-    "lt": _flat,
-    "le": _flat,
-    "eq": _flat,
-    "finite": _flat,
-    # where the condition holds, the derivative is the first's, else the second's
-    "select": lambda c, a, b: (ZERO, select(c, ONE, ZERO), select(c, ZERO, ONE)),
+    **dict.fromkeys(("gt", "ge", "lt", "le", "eq"), lambda _, __: (ZERO, ZERO)),
 }
+"""Primitives of two arguments, with the derivative by each."""
+
+PRIMITIVES: dict[str, int] = {**dict.fromkeys(UNARY, 1), **dict.fromkeys(BINARY, 2), "select": 3}
+"""How many arguments each primitive takes."""
 
 
 def expression(value: Expr | Affine | Axis | Number) -> Expr:
@@ -176,44 +171,66 @@ def expression(value: Expr | Affine | Axis | Number) -> Expr:
 
 
 def call(function: str, *arguments: Expr | Affine | Axis | Number) -> Expr:
-    """Apply a primitive, with the identities x*0, x*1, x+0, x-0, x/1, -(-x) and constant arithmetic folded."""
-    assert function in PRIMITIVES, function
+    """Apply a primitive, with constant arithmetic and what plainly does nothing (x*0, x*1, x+0, -(-x), ..) folded."""
+    assert PRIMITIVES[function] == len(arguments), function
     return _fold(function, tuple(expression(item) for item in arguments))
 
 
-_FOLDED: dict[str, Callable[..., float]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "neg": lambda a: -a,
-    "gt": lambda a, b: float(a > b),
-}
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {"add": add, "sub": sub, "mul": mul, "div": lambda a, b: a / b, "gt": gt}
 
 
 def _fold(function: str, arguments: tuple[Expr, ...]) -> Expr:
-    if function in _FOLDED and all(isinstance(item, Constant) for item in arguments):
-        return Constant(_FOLDED[function](*(item.value for item in arguments if isinstance(item, Constant))))
-    match function, *arguments:
-        case ("mul", a, b) if ZERO in (a, b):
-            return ZERO
-        case ("mul", a, b) if a == ONE:
-            return b
-        case ("mul" | "div", a, b) if b == ONE:
+    match arguments:
+        case (Constant(a), Constant(b)) if function in _ARITHMETIC and (function, b) != ("div", 0):
+            return Constant(float(_ARITHMETIC[function](a, b)))
+        case (a, b) if function in _SIMPLER and (simpler := _SIMPLER[function](a, b)) is not None:
+            return simpler
+        case (Constant(a),) if function == "neg":
+            return Constant(-a)
+        case (Call("neg", (a,)),) if function == "neg":
             return a
-        case ("mul", a, b) if Constant(-1.0) in (a, b):
-            return call("neg", b if a == Constant(-1.0) else a)
-        case ("add", a, b) if a == ZERO:
-            return b
-        case ("add" | "sub", a, b) if b == ZERO:
-            return a
-        case ("div", a, _) if a == ZERO:
-            return ZERO
-        case ("neg", Call("neg", (a,))):
-            return a
-        case ("select", _, a, b) if a == b:
+        case (_, a, b) if a == b:
             return a
         case _:
             return Call(function, arguments)
+
+
+def _product(a: Expr, b: Expr) -> Expr | None:
+    """x*0, x*1, x*-1, and x times a mask, which is a choice: what a mask drops is not looked at."""
+    for x, factor in ((a, b), (b, a)):
+        if factor == ZERO:
+            return ZERO
+        if factor == ONE:
+            return x
+        if factor == Constant(-1.0):
+            return call("neg", x)
+        if isinstance(factor, Call) and _is_mask(factor):
+            return _masked(x, factor)
+    return None
+
+
+def _is_mask(expr: Expr) -> bool:
+    match expr:
+        case Call("select", (_, a, b)):
+            return _is_mask(a) and _is_mask(b)
+        case _:
+            return expr in (ZERO, ONE)
+
+
+def _masked(x: Expr, mask: Expr) -> Expr:
+    match mask:
+        case Call("select", (condition, a, b)):
+            return call("select", condition, _masked(x, a), _masked(x, b))
+        case _:
+            return x if mask == ONE else ZERO
+
+
+_SIMPLER: dict[str, Callable[[Expr, Expr], Expr | None]] = {
+    "mul": _product,
+    "div": lambda a, b: ZERO if a == ZERO else a if b == ONE else None,
+    "add": lambda a, b: b if a == ZERO else a if b == ZERO else None,
+    "sub": lambda a, b: a if b == ZERO else None,
+}
 
 
 def exp(x: Expr) -> Expr:
@@ -266,6 +283,15 @@ def select(condition: Expr, a: Expr | Number, b: Expr | Number) -> Expr:
     return call("select", condition, a, b)
 
 
+def random(stream: int, indices: tuple[Axis, ...]) -> Random:
+    """A number for each element of a tensor, at its row-major position; the first index may be the batch."""
+    position = affine(indices[0])
+    for axis in indices[1:]:
+        assert isinstance(axis.extent, int), f"{axis} is not the first index"
+        position = position * axis.extent + axis
+    return Random(stream, position)
+
+
 def accesses(expr: Expr) -> Iterator[Access]:
     """Every access, in the order of writing, with repetitions."""
     match expr:
@@ -292,16 +318,16 @@ def derivative(expr: Expr, by: Access) -> Expr:
     match expr:
         case Access():
             return ONE if expr == by else ZERO
-        case Call(function, arguments):
-            inner = [derivative(item, by) for item in arguments]
-            if all(item == ZERO for item in inner):
-                return ZERO
-            if function == "select":  # a product with 0 would let the NaN of the branch not taken through
-                return call("select", arguments[0], inner[1], inner[2])
-            terms = (outer * item for outer, item in zip(PRIMITIVES[function](*arguments), inner, strict=True) if item != ZERO)
-            total: Expr = ZERO
-            for term in terms:
-                total = total + term
-            return total
+        case Call("select", (condition, a, b)):  # a product with 0 would let the NaN of the branch not taken through
+            return call("select", condition, derivative(a, by), derivative(b, by))
+        case Call(function, (a,)):
+            return _chain(UNARY[function](a), derivative(a, by))
+        case Call(function, (a, b)):
+            outer = BINARY[function](a, b)
+            return _chain(outer[0], derivative(a, by)) + _chain(outer[1], derivative(b, by))
         case _:
             return ZERO
+
+
+def _chain(outer: Expr, inner: Expr) -> Expr:
+    return ZERO if inner == ZERO else outer * inner
