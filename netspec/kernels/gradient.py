@@ -68,7 +68,8 @@ def _solve(formula: Formula, dimension: int, size: Extent) -> Iterator[Formula]:
         return
     assert isinstance(size, int), f"the batch is indexed by {index}"
     # The long axis is solved for, the window's stays: the sum over it becomes the short loop.
-    axis, stride = max(index.terms, key=lambda term: _length(term[0]))
+    bounded = _bounded(formula.body)
+    axis, stride = max(index.terms, key=lambda term: (term[0] in bounded, _length(term[0])))
     window = [term for term in index.terms if term[0] != axis]
     assert len(window) <= 1, f"{index} has two window axes"
     assert stride > 0, f"{index} runs backwards"
@@ -100,10 +101,16 @@ def _rewritten(formula: Formula, dimension: int, index: Affine, axis: Axis, valu
     solved = formula.substitute(values)
     low, high = values[axis].range() or (0, 0)
     if low < 0 or high >= _length(axis):  # some positions have no partner: zero is read there
+        assert axis in _bounded(formula.body), f"nothing in {formula} ends where {axis} does"
         solved = replace(solved, body=_padded(solved.body, values[axis]))
     indices = list(solved.out.indices)
     indices[dimension] = index
     return replace(solved, out=replace(solved.out, indices=tuple(indices)))
+
+
+def _bounded(body: Expr) -> set[Axis | None]:
+    """The axes that some access runs along, so that it reads zero beyond their end. A pool's window is none: it has no weight."""
+    return {index.single for access in accesses(body) for index in access.indices}
 
 
 def _padded(body: Expr, index: Affine) -> Expr:
