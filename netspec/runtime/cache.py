@@ -1,5 +1,5 @@
 """Numba's on-disk cache, kept in netspec's private folder whatever the rest of the process uses."""
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
