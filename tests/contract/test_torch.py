@@ -1,0 +1,169 @@
+"""PyTorch in float64 gives the same values, gradients and statistics, to 1e-8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import cycle, product
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from harness import Array, differentiable, probed, random_tensors
+
+from netspec.graph.types import Layer, Shape
+from netspec.kernels.formula import d
+from netspec.layers import LAYERS
+from netspec.layers.arguments import pair
+from netspec.runtime import reference
+
+pytestmark = pytest.mark.parity
+
+Twin = Callable[[ModuleType, Mapping[str, Any]], Any]
+"""From torch and its tensors, by our local names, to the result."""
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    return pytest.importorskip("torch")
+
+
+def compare(
+    torch: ModuleType, layer: Layer, shapes: tuple[Shape, ...], twin: Twin, tensors: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Hold value and gradients against PyTorch's; returns what the reference computed."""
+    graph = probed(layer, shapes)
+    tensors = tensors or random_tensors(graph)
+    ours = reference.run(graph, tensors)
+    theirs = {name: torch.tensor(value, requires_grad=name in differentiable(graph)) for name, value in tensors.items()}
+    result = twin(torch, theirs)
+    (result * theirs["probe"]).sum().backward()
+    np.testing.assert_allclose(ours["y"], result.detach().numpy(), rtol=1e-8, atol=1e-8)
+    for name in differentiable(graph):
+        np.testing.assert_allclose(ours[d(name)], theirs[name].grad.numpy(), rtol=1e-8, atol=1e-8, err_msg=name)
+    return ours
+
+
+def sides(pad: Any, size: tuple[int, int], k: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> list[int]:
+    """left, right, top, bottom, as torch.nn.functional.pad takes them; the rules written out once more."""
+    result: list[int] = []
+    for axis in (1, 0):
+        if pad == "half":
+            result += [dilation[axis] * (k[axis] - 1) // 2] * 2
+        elif pad == "same":
+            count = -(-size[axis] // stride[axis])
+            needed = max(0, (count - 1) * stride[axis] + dilation[axis] * (k[axis] - 1) + 1 - size[axis])
+            result += [needed // 2, needed - needed // 2]
+        else:
+            side = pad if isinstance(pad, int) else pad[axis]
+            result += [side, side] if isinstance(side, int) else list(side)
+    return result
+
+
+CONVOLUTIONS = product(
+    (1, 3, (3, 2)),
+    (1, 2, (3, 1)),
+    (1, 2, (1, 3)),
+    (0, 1, (1, 0), ((0, 2), (1, 0)), (1, (0, 2)), "half", "same"),
+)
+
+
+@pytest.mark.parametrize(
+    ("k", "stride", "dilation", "pad", "groups"), [(*case, groups) for case, groups in zip(CONVOLUTIONS, cycle((1, 2, 4)), strict=False)]
+)
+def test_convolution(torch: ModuleType, k: Any, stride: Any, dilation: Any, pad: Any, groups: int) -> None:
+    shape = (4, 9, 8)
+    layer = LAYERS["conv"](c=8, k=k, stride=stride, dilation=dilation, pad=pad, groups=groups, bias=groups != 2)
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        padded = torch.nn.functional.pad(t["x"], sides(pad, shape[1:], pair(k), pair(stride), pair(dilation)))
+        return torch.nn.functional.conv2d(padded, t["weight"], t.get("bias"), pair(stride), 0, pair(dilation), groups)
+
+    compare(torch, layer, (shape,), twin)
+
+
+@pytest.mark.parametrize("size", [(5, 5), (2, 7)])
+def test_convolution_by_a_window_as_large_as_the_picture(torch: ModuleType, size: tuple[int, int]) -> None:
+    layer = LAYERS["conv"](c=3, k=size)
+    compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.conv2d(t["x"], t["weight"], t["bias"]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_dense(torch: ModuleType, bias: bool) -> None:
+    compare(
+        torch, LAYERS["dense"](units=5, bias=bias), ((7,),), lambda torch, t: torch.nn.functional.linear(t["x"], t["weight"], t.get("bias"))
+    )
+
+
+POOLS = list(product((2, 3, (3, 2)), (None, 1, 2, (3, 2)), (0, 1, (0, 1)), (False, True)))
+
+
+@pytest.mark.parametrize(("k", "stride", "pad", "ceil"), POOLS)
+@pytest.mark.parametrize("size", [(7, 8), (6, 5)])
+def test_maximum_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil: bool, size: tuple[int, int]) -> None:
+    layer = LAYERS["maxpool"](k=k, stride=stride, pad=pad, ceil=ceil)
+    compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.max_pool2d(t["x"], k, stride, pad, ceil_mode=ceil))
+
+
+@pytest.mark.parametrize("count_pad", [True, False])
+@pytest.mark.parametrize(("k", "stride", "pad", "ceil"), POOLS)
+@pytest.mark.parametrize("size", [(7, 8), (6, 5)])
+def test_average_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil: bool, size: tuple[int, int], count_pad: bool) -> None:
+    layer = LAYERS["avgpool"](k=k, stride=stride, pad=pad, ceil=ceil, count_pad=count_pad)
+    compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.avg_pool2d(t["x"], k, stride, pad, ceil, count_pad))
+
+
+def test_of_equal_elements_the_first_gets_the_gradient(torch: ModuleType) -> None:
+    layer = LAYERS["maxpool"](k=3, stride=2, pad=1)
+    tensors = random_tensors(probed(layer, ((2, 7, 7),)))
+    tensors["x"] = np.round(tensors["x"])
+    compare(torch, layer, ((2, 7, 7),), lambda torch, t: torch.nn.functional.max_pool2d(t["x"], 3, 2, 1), tensors)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (6,)])
+def test_batch_normalisation_in_training(torch: ModuleType, shape: Shape) -> None:
+    layer, running = LAYERS["bn"](eps=1e-3, momentum=0.3), {}
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        running.update({name: t[name].clone() for name in ("mean", "var")})
+        return torch.nn.functional.batch_norm(t["x"], running["mean"], running["var"], t["scale"], t["shift"], True, 0.3, 1e-3)
+
+    ours, updates = compare(torch, layer, (shape,), twin), dict(probed(layer, (shape,)).updates)
+    for name in ("mean", "var"):
+        np.testing.assert_allclose(ours[updates[name]], running[name].numpy(), rtol=1e-8, err_msg=name)
+
+
+def test_batch_normalisation_far_from_zero_keeps_its_digits(torch: ModuleType) -> None:
+    layer = LAYERS["bn"]()
+    tensors = random_tensors(probed(layer, ((3, 4, 5),)))
+    tensors["x"] = tensors["x"] + 1e4
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        return torch.nn.functional.batch_norm(t["x"], None, None, t["scale"], t["shift"], True)
+
+    compare(torch, layer, ((3, 4, 5),), twin, tensors)
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((6,), -1), ((4, 2, 3), 1), ((3, 5), -1)])
+def test_softmax(torch: ModuleType, shape: Shape, channels: int) -> None:
+    compare(torch, LAYERS["softmax"](), (shape,), lambda torch, t: torch.softmax(t["x"], channels))
+
+
+SMALL = [((3, 4, 5), (3, 4, 5)), ((3, 4, 5), (3, 1, 1)), ((1, 4, 5), (3, 4, 5)), ((2, 3), (2, 3)), ((6,), (6,))]
+
+
+@pytest.mark.parametrize("shapes", SMALL)
+@pytest.mark.parametrize(("name", "function"), [("add", "add"), ("mul", "mul"), ("max", "maximum")])
+def test_merges(torch: ModuleType, name: str, function: str, shapes: tuple[Shape, ...]) -> None:
+    compare(torch, LAYERS[name](), shapes, lambda torch, t: getattr(torch, function)(t["x0"], t["x1"]))
+
+
+@pytest.mark.parametrize(("axis", "dimension", "other"), [(None, 1, (2, 4, 5)), ("h", 2, (3, 1, 5)), ("w", 3, (3, 4, 2))])
+def test_concatenation(torch: ModuleType, axis: str | None, dimension: int, other: Shape) -> None:
+    shapes = ((3, 4, 5), other, (3, 4, 5))
+    compare(torch, LAYERS["concat"](axis=axis), shapes, lambda torch, t: torch.cat([t["x0"], t["x1"], t["x2"]], dimension))
+
+
+def test_shapes(torch: ModuleType) -> None:
+    compare(torch, LAYERS["flatten"](), ((3, 4, 5),), lambda torch, t: t["x"].flatten(1))
+    compare(torch, LAYERS["gap"](), ((3, 4, 5),), lambda torch, t: t["x"].mean((2, 3)))
