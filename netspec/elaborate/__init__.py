@@ -1,0 +1,147 @@
+"""Spec -> nets: names, blocks, parameters, shapes, train blocks, expectations. Every error of a file is collected, each cause once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from netspec.diagnostics import Source, SpecError, did_you_mean
+from netspec.elaborate.build import Build
+from netspec.elaborate.expect import expectations
+from netspec.elaborate.memory import Memory, memory
+from netspec.elaborate.nets import Elaborator, Setting, UnknownSetting, addresses
+from netspec.elaborate.plans import check_plan
+from netspec.elaborate.problems import Problems
+from netspec.elaborate.results import CheckedNet, Elaborated, Expectation, Row
+from netspec.elaborate.train import Binder, train_blocks
+from netspec.elaborate.values import Tensor, show
+from netspec.syntax import tree
+from netspec.training import TrainPlan
+
+__all__ = ["CheckedNet", "Elaborated", "Expectation", "Row", "Setting", "UnknownSetting", "elaborate", "examine"]
+
+_FRAMES = 12_000
+"""Python frames for 64 calls of blocks within each other, each of 64 bodies: what the limits allow must not end in a RecursionError."""
+
+_MOMENTUM = 1
+"""Numbers kept beside each weight where no train block says which optimizer: sgd with momentum."""
+
+
+def elaborate(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] | None = None, *, net: str | None = None) -> Elaborated:
+    """The nets of a file. `settings` override `param`s and nets' parameters; `net` chooses one net by name.
+
+    Raises SpecError with every error of the file, UnknownSetting for a setting or net that the file does not have.
+    """
+    found = examine(spec, source, settings, net=net)
+    if found.failed:
+        raise SpecError(found.diagnostics, [source])
+    return found
+
+
+def examine(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] | None = None, *, net: str | None = None) -> Elaborated:
+    """As `elaborate`, but errors are only in the result: what is right of a file can be shown beside them."""
+    problems = Problems(source)
+    with _deep():
+        work = Elaborator(spec, problems, settings or {})
+        nets, expected = _nets(work, net)
+    shown = {name: show(value) for name, value in work.settings.items()}
+    return Elaborated(source, tuple(nets), tuple(expected), problems.diagnostics, shown)
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _nets(work: Elaborator, only: str | None) -> tuple[list[CheckedNet], list[Expectation]]:
+    chosen = _chosen(work, only)
+    blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
+    trained = dict(train_blocks(blocks, work.context))
+    expects = [item for item in work.spec.declarations if isinstance(item, tree.Expect)]
+    _check_expects(expects, work)
+    nets: list[CheckedNet] = []
+    expected: list[Expectation] = []
+    for name in chosen:
+        if work.exhausted or (built := work.build(name)) is None:
+            continue
+        build, sound = built
+        net = _checked(name, build, sound, work, trained)
+        nets.append(net)
+        for block in expects if sound else ():
+            if block.net.text == name:
+                expected += expectations(block, net, build, work.context)
+    return nets, expected
+
+
+def _chosen(work: Elaborator, only: str | None) -> list[str]:
+    names = work.concrete()
+    if only is None:
+        return names
+    same = [name for name in names if name == only] or [name for name in names if name.lower() == only.lower()]
+    if not same:
+        raise UnknownSetting(f"no net `{only}` in {work.spec.file}", did_you_mean(only, names))
+    return same[:1]
+
+
+def _check_expects(expects: list[tree.Expect], work: Elaborator) -> None:
+    concrete = work.concrete()
+    for block in expects:
+        name = block.net.text
+        if name not in work.file.nets:
+            work.problems.report("E0116", f"unknown net `{name}`", block.net.span, help=did_you_mean(name, concrete))
+        elif name not in concrete:
+            help = f"expect it of an alias, as `net B = {name}(..)`"
+            work.problems.report("E0116", f"`{name}` is a template: it has parameters without default", block.net.span, help=help)
+
+
+def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Mapping[str, tree.Train]) -> CheckedNet:
+    graph = build.graph() if sound else None
+    outputs = {key: value for key, value in build.outputs.items() if isinstance(value, Tensor)}
+    net = CheckedNet(
+        name,
+        work.file.nets[name].name.span,
+        dict(build.inputs),
+        {key: build.value_name(value.number) for key, value in outputs.items()},
+        {address: build.value_name(number) for address, number in addresses(build.labels).items()},
+        tuple(_rows(build)),
+        graph,
+    )
+    plan = _plan(net, work, trained)
+    if graph is None:
+        return _with(net, None, plan)
+    slots = len(plan.optimizer.state) if plan is not None and plan.optimizer is not None else _MOMENTUM
+    return _with(net, memory(build, [value.number for value in outputs.values()], slots), plan)
+
+
+def _with(net: CheckedNet, need: Memory | None, plan: TrainPlan | None) -> CheckedNet:
+    return replace(net, memory=need, plan=plan)
+
+
+def _rows(build: Build) -> Iterator[Row]:
+    for item in build.applied:
+        facts = item.facts
+        field = item.reach.pixels if item.reach else None
+        yield Row(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output, facts.params, facts.macs, field, facts.pads)
+
+
+def _plan(net: CheckedNet, work: Elaborator, trained: Mapping[str, tree.Train]) -> TrainPlan | None:
+    """The net's own block, or that of the net it is an alias of."""
+    name = net.name
+    while name not in trained and isinstance(item := work.file.nets.get(name), tree.Alias):
+        name = item.template.text
+    if (block := trained.get(name)) is None:
+        return None
+    template = work.template(net.name)
+    parameters = {formal.name.text for formal in template.formals} if template else set[str]()
+    params = {key for key, item in work.file.constants.items() if isinstance(item, tree.Param)}
+    binder = Binder(block, net.name, frozenset(parameters | params), work.context)
+    before = work.problems.errors
+    plan = binder.plan()
+    return check_plan(plan, net, binder) if work.problems.errors == before else plan

@@ -1,0 +1,215 @@
+"""Bodies: statements one after the other, each taking the current tensor and leaving another; labels, results, control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from netspec.elaborate.binding import all_words
+from netspec.elaborate.declared import check_shape
+from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole, not_yet
+from netspec.elaborate.arithmetic import Trouble, items
+from netspec.elaborate.place import Place
+from netspec.elaborate.steps import call
+from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Value, show, tensor_of
+from netspec.syntax import tree
+
+
+def run(body: Sequence[tree.Item], current: Current, place: Place) -> Current:
+    """Elaborate the items of a body; its value is what is current at its end."""
+    for item in body:
+        match item:
+            case tree.Statement():
+                current = _statement(item, current, place)
+            case tree.Let():
+                place.scope.define(item.name, evaluate(item.value, place.scope, all_words(None)))
+            case tree.Input():
+                current = _input(item, current, place)
+            case tree.Head():
+                _head(item, current, place)
+            case tree.OutputNames():
+                _outputs(item, place)
+            case _:
+                assert_never(item)
+    return current
+
+
+def _statement(item: tree.Statement, current: Current, place: Place) -> Current:
+    if item.label is None:
+        first = len(place.build.applied)
+        value = _chain(item.chain, current, place, None)
+        if item.shape is not None:
+            check_shape(item.shape, item.chain, value, first, place)
+        return value
+    return _line(item.label, item.chain, item.shape, current, place).value
+
+
+def _line(label: tree.Name, chain: tree.Chain, shape: tree.Shape | None, current: Current, place: Place) -> Labelled:
+    """A labelled line, and its label, which is defined from here on."""
+    owner = Labelled(label.text, label.span, first=len(place.build.applied))
+    names = place.body.line(label.text)
+    owner.value = _chain(chain, current, replace(place, line=names, owner=owner), owner)
+    owner.last = len(place.build.applied)
+    if shape is not None:
+        check_shape(shape, chain, owner.value, owner.first, place)
+    place.scope.define(label, owner)
+    return owner
+
+
+def _chain(chain: tree.Chain, current: Current, place: Place, label: Labelled | None) -> Current:
+    if chain.source is not None:
+        current = _source(chain.source, place)
+    for step in chain.steps:
+        place.build.where = step.span
+        match step:
+            case tree.Call():
+                current = call(step, current, place, run, chain)
+            case tree.Repeat():
+                current = _repeat(step, current, place, label)
+            case tree.For():
+                current = _for(step, current, place, label)
+            case tree.If():
+                current = _if(step, current, place)
+            case _:
+                assert_never(step)
+    return current
+
+
+def _source(source: tree.Expr, place: Place) -> Current:
+    value = evaluate(source, place.scope)
+    if (tensor := tensor_of(value)) is not None or (isinstance(value, Labelled | Pass) and value.value is None):
+        return tensor
+    message = f"`from` needs a label or an input, `{place.scope.context.problems.text(source.span)}` is {show(value)}"
+    return place.scope.context.problems.report("E0114", message, source.span, frame=place.scope.frame)
+
+
+def _repeat(step: tree.Repeat, current: Current, place: Place, label: Labelled | None) -> Current:
+    count = evaluate_whole(step.count, place.scope, "the count of `repeat`")
+    if isinstance(count, Poison):
+        return POISON
+    if count < 0:
+        message = f"`repeat` cannot run {count} times"
+        return place.scope.context.problems.report("E0106", message, step.count.span, frame=place.scope.frame)
+    names = (step.index,) if step.index is not None else ()
+    place.build.budget.loop(count, place.passes)
+    return _loop(names, range(count) if names else [()] * count, step.body, current, place, label)
+
+
+def _for(step: tree.For, current: Current, place: Place, label: Labelled | None) -> Current:
+    value = evaluate(step.values, place.scope)
+    if value is POISON:
+        return POISON
+    try:
+        values = items(value, "`for`")
+    except Trouble as trouble:
+        problems = place.scope.context.problems
+        return problems.report(trouble.code, trouble.message, step.values.span, frame=place.scope.frame, help=trouble.help)
+    for element in values if len(step.names) > 1 else ():
+        if not isinstance(element, tuple) or len(element) != len(step.names):
+            names = ", ".join(item.text for item in step.names)
+            message = f"`for {names}` needs elements of {len(step.names)} parts, got {show(element)}"
+            return place.scope.context.problems.report("E0108", message, step.values.span, frame=place.scope.frame)
+    place.build.budget.loop(len(values), place.passes)
+    return _loop(step.names, values, step.body, current, place, label)
+
+
+def _loop(
+    names: tuple[tree.Name, ...], values: Sequence[Value], body: tree.Body, current: Current, place: Place, label: Labelled | None
+) -> Current:
+    weights = place.build.weights
+    passes = place.passes * max(1, len(values))
+    for value in values:
+        place.build.budget.enter()
+        scope = place.scope.inner()
+        parts = value if len(names) > 1 and isinstance(value, tuple) else (value,)
+        for name, part in zip(names, parts, strict=False):
+            scope.define(name, part)
+        if label is not None:
+            own = place.line.next_pass()
+            inner = Place(place.build, scope, own, own, passes=passes)
+        else:
+            own = place.body.unlabelled_loop()
+            inner = Place(place.build, scope, own, own if place.line is place.body else place.line, passes=passes)
+        current = run(body.items, current, inner)
+        if label is not None:
+            label.passes.append(Pass(current, scope.labels))
+        if current is POISON:
+            break  # the other passes would only say it again
+    if place.build.weights > weights:
+        place.line.free = False
+    return current
+
+
+def _if(step: tree.If, current: Current, place: Place) -> Current:
+    chosen = evaluate_truth(step.condition, place.scope, "the condition of `if`")
+    if isinstance(chosen, Poison):
+        return POISON
+    body = step.then if chosen else step.otherwise
+    level = "inner" if place.level == "inner" else "if"
+    return current if body is None else run(body.items, current, replace(place, level=level))
+
+
+def _input(item: tree.Input, current: Current, place: Place) -> Current:
+    problems, scope = place.scope.context.problems, place.scope
+    if place.level != "net":
+        help = "a block's input is the tensor that it is called on"
+        return problems.report("E0112", "`input` stands only at the top of a net", item.span, frame=scope.frame, help=help)
+    if place.build.applied:
+        problems.report("E0112", "`input` stands above the first step", item.span, frame=scope.frame, help="move it up")
+        return POISON
+    if item.where is not None:
+        not_yet("`where`", item.where, scope)
+    value = _input_value(item, place)
+    scope.define(item.name, Labelled(item.name.text, item.span, value))
+    if not place.build.single_input:
+        return current  # with several inputs none is current, and `in` means none
+    scope.entry = value
+    return value
+
+
+def _input_value(item: tree.Input, place: Place) -> Current:
+    scope = place.scope
+    dims: list[Value] = []
+    for dim in item.shape.dims:
+        if isinstance(dim, tree.Reference) and dim.arguments is None and scope.find(dim.name.text) is None:
+            dims.append(not_yet(f"the symbolic dimension `{dim.name.text}`", dim, scope))
+        else:
+            dims.append(evaluate_whole(dim, scope, "a dimension"))
+    if POISON in dims:
+        return POISON
+    shape = tuple(dim for dim in dims if isinstance(dim, int))
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        help = "`[c, h, w]` is a picture, `[t, f]` are steps of features, `[f]` is a vector; the batch is not written"
+        return scope.context.problems.report("E0210", f"an input cannot be {list(shape)}", item.shape.span, help=help)
+    return place.build.input(item.name.text, shape, item.span)
+
+
+def _head(item: tree.Head, current: Current, place: Place) -> None:
+    if _results_allowed(item, place):
+        line = _line(item.name, item.chain, item.shape, current, place)
+        _result(item.name, line.value, place)
+
+
+def _outputs(item: tree.OutputNames, place: Place) -> None:
+    if not _results_allowed(item, place):
+        return
+    for name in item.names:
+        value = evaluate(tree.Reference(name, None, name.span), place.scope)
+        if (tensor := tensor_of(value)) is None:
+            place.scope.context.problems.report("E0114", f"`{name.text}` is {show(value)}, not a label", name.span, frame=place.scope.frame)
+        _result(name, tensor or POISON, place)
+
+
+def _results_allowed(item: tree.Head | tree.OutputNames, place: Place) -> bool:
+    if place.level == "inner":
+        message = "`output` stands only in a net, or in an `if` of it"
+        help = "what is current at the end of a block is its value; label a line to reach it from outside"
+        place.scope.context.problems.report("E0112", message, item.span, frame=place.scope.frame, help=help)
+    return place.level != "inner"
+
+
+def _result(name: tree.Name, value: Current, place: Place) -> None:
+    if name.text in place.build.outputs:
+        place.scope.context.problems.report("E0103", f"the result `{name.text}` is named twice", name.span, frame=place.scope.frame)
+    place.build.outputs[name.text] = value

@@ -1,0 +1,83 @@
+"""A net while its body runs: the layers applied so far, and at the end the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netspec.diagnostics import Span
+from netspec.elaborate.facts import Facts, Library
+from netspec.elaborate.limits import Budget
+from netspec.elaborate.naming import Path
+from netspec.elaborate.reach import Reach, of_input
+from netspec.elaborate.values import Current, Labelled, Tensor
+from netspec.graph.graph import Graph, Node
+from netspec.graph.types import Layer, Shape, Value, Weight, batched
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A layer in its place; `inputs` are numbers of values, its own is its position after the inputs of the net."""
+
+    facts: Facts
+    inputs: tuple[int, ...]
+    path: Path
+    span: Span
+    reach: Reach | None
+
+
+class Build:
+    """Values are numbered: the inputs first, then one for each layer applied."""
+
+    def __init__(self, name: str, library: Library, budget: Budget, *, single_input: bool = True) -> None:
+        self.name, self.library, self.budget, self.single_input = name, library, budget, single_input
+        self.inputs: list[tuple[str, Shape]] = []
+        self.applied: list[Applied] = []
+        self.outputs: dict[str, Current] = {}
+        self.labels: dict[str, Labelled] = {}
+        self.weights = 0
+        self.where: Span | None = None  # the step at work, for what exceeds a limit
+
+    def input(self, name: str, shape: Shape, span: Span) -> Tensor:
+        """Add an input of the net. They all come before the first layer."""
+        self.inputs.append((name, shape))
+        return Tensor(len(self.inputs) - 1, shape, span, of_input(shape))
+
+    def is_input(self, tensor: Tensor) -> bool:
+        """Whether the tensor is an input of the net."""
+        return tensor.number < len(self.inputs)
+
+    def apply(self, layer: Layer, facts: Facts, inputs: list[Tensor], path: Path, span: Span) -> Tensor:
+        """Add a layer."""
+        self.budget.layer()
+        self.weights += len(facts.weights)
+        reach = _reach(facts, inputs)
+        self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach))
+        return Tensor(len(self.inputs) + len(self.applied) - 1, facts.output, span, reach)
+
+    def value_name(self, number: int) -> str:
+        """The name of a value in the graph."""
+        return self.inputs[number][0] if number < len(self.inputs) else str(self.applied[number - len(self.inputs)].path)
+
+    def graph(self) -> Graph:
+        """The graph of a net without errors."""
+        names = [name for name, _ in self.inputs] + [str(item.path) for item in self.applied]
+        nodes: list[Node] = []
+        weights: list[Weight] = []
+        for item, name in zip(self.applied, names[len(self.inputs) :], strict=True):
+            own = [Weight(f"{name}.{weight.name}", weight.type, weight.init, weight.role) for weight in item.facts.weights]
+            weights += own
+            inputs = tuple(names[number] for number in item.inputs)
+            output = Value(name, batched(item.facts.output))
+            nodes.append(Node(name, item.facts.layer, inputs, tuple(weight.name for weight in own), output, item.span))
+        inputs = tuple(Value(name, batched(shape)) for name, shape in self.inputs)
+        outputs = tuple(names[value.number] for value in self.outputs.values() if isinstance(value, Tensor))
+        return Graph(self.name, inputs, tuple(weights), tuple(nodes), outputs)
+
+
+def _reach(facts: Facts, inputs: list[Tensor]) -> Reach | None:
+    found: Reach | None = None
+    for tensor, look in zip(inputs, facts.looks, strict=True):
+        if tensor.reach is not None and look is not None:
+            through = tensor.reach.through(look)
+            found = through if found is None else found.widest(through)
+    return found

@@ -1,0 +1,48 @@
+"""The codes of what can be wrong with a text that parses, one line each. Codes of syntax stand in netspec.syntax.codes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CODES: Final[dict[str, str]] = {
+    "E0101": "a step names no layer and no block",
+    "E0102": "an expression uses a name that nothing defines",
+    "E0103": "a name is defined twice, or hides another one",
+    "E0104": "a layer, block or net has no argument of this name",
+    "E0105": "an argument without default is missing",
+    "E0106": "the value of an argument is not of the kind, or not in the range, that it must be",
+    "E0107": "an argument is given twice, or there are too many",
+    "E0108": "an operator or function does not take these values",
+    "E0109": "`4k` is 4000, also where a name `k` is in scope: `4*k` says the product",
+    "E0110": "a label or a number is used as a step",
+    "E0111": "a step needs a current tensor, and there is none",
+    "E0112": "`input` or `output` stands where it cannot",
+    "E0113": "a merge without branches, or branches of something that is no merge",
+    "E0114": "an address leads to no label, pass or dimension",
+    "E0115": "a constant is defined by itself",
+    "E0116": "no net has this name, or a net has no use of it",
+    "E0117": "a division by zero, or an index outside of its list",
+    "E0201": "branches of a merge have shapes that do not go together",
+    "E0202": "a layer needs an input with another number of dimensions",
+    "E0203": "the shape declared after `::` is not the one that is computed",
+    "E0204": "a window, padding or size does not fit the input",
+    "E0205": "the groups do not divide the channels",
+    "E0208": "a count is not a whole number",
+    "E0209": "a layer is not built yet for inputs of this kind",
+    "E0210": "the shape of an input is not [c, h, w], [t, f] or [f] of whole numbers",
+    "E0301": "the phases of a schedule do not add up to the run",
+    "E0302": "the loss does not go with its output or its data",
+    "E0303": "a pattern matches no parameter",
+    "E0304": "the loss does not say which of the outputs it means",
+    "E0305": "a train block does not say something that it must",
+    "E0306": "two settings of a train block do not go together",
+    "E0307": "a train block has no such setting, or the setting takes no such value",
+    "E0309": "an expectation does not hold",
+    "E0310": "a train block uses what is not built yet; it is refused when it is used",
+    "E0503": "blocks call each other too deeply",
+    "E0504": "a net has too many layers, or its loops too many passes",
+    "E0505": "a number or a list is too large",
+    "E0506": "the expressions of a file take too many steps to evaluate",
+    "E0601": "a part of the language that is not supported yet",
+    "E0602": "a layer of the language that is not built yet",
+}

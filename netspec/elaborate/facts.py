@@ -1,0 +1,93 @@
+"""What follows from a layer and the shapes of its inputs: counted from its formulas, never stated a second time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from netspec.elaborate.reach import Look, looks
+from netspec.graph.types import Computation, Layer, Shape, Weight
+from netspec.kernels.affine import size_of
+
+FLOAT: int = 4
+"""Bytes of an element."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A layer applied to inputs of some shapes. Sizes are bytes per sample."""
+
+    layer: Layer
+    inputs: tuple[Shape, ...]
+    output: Shape
+    weights: tuple[Weight, ...]
+
+    @cached_property
+    def inference(self) -> Computation:
+        """The formulas when deployed."""
+        return self.layer.compute(*self.inputs, training=False)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiplications of contractions, for one sample."""
+        return sum(formula.multiplications() for formula in self.inference.formulas)
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable numbers."""
+        return sum(size_of(weight.type.shape) for weight in self.weights if weight.role == "trainable")
+
+    @cached_property
+    def stored(self) -> int:
+        """All numbers that are saved with the weights, running statistics included."""
+        return sum(size_of(weight.type.shape) for weight in self.weights)
+
+    @cached_property
+    def looks(self) -> tuple[Look | None, ...]:
+        """How it looks at each input."""
+        return looks(self.inference, self.inputs, self.output)
+
+    @cached_property
+    def pads(self) -> tuple[tuple[int, int], ...] | None:
+        """The real padding per axis, (before, after); None when it has no window or pads nothing."""
+        found = self.layer.pads(*self.inputs)
+        return found if found and any(side for pair in found for side in pair) else None
+
+    @cached_property
+    def bytes(self) -> int:
+        """The result."""
+        return FLOAT * prod(self.output)
+
+    @cached_property
+    def overwrites(self) -> bool:
+        """Whether, deployed, it may write over its first input: element by element, nothing in between."""
+        return self._pointwise(self.inference)
+
+    @cached_property
+    def saved(self) -> int:
+        """What training keeps of it for its gradient: its result, unless that overwrites its input's, and where maxima stood."""
+        training = self.layer.compute(*self.inputs, training=True)
+        arguments = sum(FLOAT * size_of(tuple(axis.extent for axis in f.kept)) for f in training.formulas if f.argument is not None)
+        return arguments + (0 if self._pointwise(training) else self.bytes)
+
+    def _pointwise(self, computation: Computation) -> bool:
+        match computation.formulas:
+            case (formula,):
+                return formula.combine == "none" and prod(self.inputs[0]) == prod(self.output)
+            case _:
+                return False
+
+
+class Library:
+    """Remembers facts: layers are hashable, and deep nets repeat them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Layer, tuple[Shape, ...]], Facts] = {}
+
+    def facts(self, layer: Layer, inputs: tuple[Shape, ...]) -> Facts:
+        """The facts of a layer on these shapes. Raises ShapeError."""
+        key = layer, inputs
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = Facts(layer, inputs, layer.infer(*inputs), layer.weights(*inputs))
+        return found

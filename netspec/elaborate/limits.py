@@ -1,0 +1,53 @@
+"""What bounds the work of elaboration, whatever the text says: depth, layers, passes, evaluation steps, numbers, lists."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_DEPTH: Final = 64
+MAX_LAYERS: Final = 100_000
+MAX_BODIES: Final = 200_000
+MAX_STEPS: Final = 5_000_000
+MAX_ITEMS: Final = 100_000
+MAX_NUMBER: Final = 10**18
+MAX_DENOMINATOR: Final = 10**400
+
+
+class LimitExceeded(Exception):
+    """A limit was reached: the net, or the file, is not elaborated any further."""
+
+    def __init__(self, code: str, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.help = code, message, help
+
+
+class Budget:
+    """Counts what one net, with the expressions that it evaluates, has used up."""
+
+    __slots__ = ("bodies", "layers", "steps")
+
+    def __init__(self) -> None:
+        self.layers = self.bodies = self.steps = 0
+
+    def evaluate(self, steps: int = 1) -> None:
+        """Count steps of evaluation, one for each expression and each element of a list that is looked at."""
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise LimitExceeded("E0506", f"the expressions take more than {MAX_STEPS:,} steps to evaluate")
+
+    def enter(self) -> None:
+        """Count a body: a pass of a loop, a call of a block."""
+        self.bodies += 1
+        if self.bodies > MAX_BODIES:
+            raise LimitExceeded("E0504", f"more than {MAX_BODIES:,} passes and calls of blocks")
+
+    def loop(self, passes: int, outer: int) -> None:
+        """Refuse loops whose passes multiply to far too many before the first is run."""
+        if passes > MAX_LAYERS or passes * outer > 10 * MAX_BODIES:
+            raise LimitExceeded("E0504", f"{passes * outer:,} passes, the limit is {MAX_LAYERS:,}", "a net has at most 100,000 layers")
+
+    def layer(self) -> None:
+        """Count a layer."""
+        self.layers += 1
+        if self.layers > MAX_LAYERS:
+            raise LimitExceeded("E0504", f"more than {MAX_LAYERS:,} layers")

@@ -1,0 +1,90 @@
+"""Collects diagnostics: each cause once, with the calls that lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from netspec.diagnostics import Diagnostic, Fix, Label, Severity, Source, Span
+from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor, show
+
+MOST: Final = 100
+"""Diagnostics kept; a file with more is not read to its end by anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A call of a block, or a net made from a template, for the notes of what goes wrong inside."""
+
+    name: str
+    arguments: tuple[Given, ...]
+    span: Span
+    input: Current = None
+    outer: Frame | None = None
+    depth: int = 1
+
+    def __str__(self) -> str:
+        """`in basic(128, stride=2), called at residual.net:13:3, input [64, 32, 32]`."""
+        given = ", ".join(f"{item.name}={show(item.value)}" if item.name else show(item.value) for item in self.arguments)
+        place = f"{self.span.file}:{self.span.line}:{self.span.column}"
+        reads = f", input {show(self.input)}" if isinstance(self.input, Tensor) else ""
+        return f"in {self.name}{f'({given})' if given else ''}, called at {place}{reads}"
+
+    def notes(self) -> list[str]:
+        """One note per level, the innermost first."""
+        found: list[str] = []
+        frame: Frame | None = self
+        while frame is not None:
+            found.append(str(frame))
+            frame = frame.outer
+        return found if len(found) <= 8 else [*found[:4], f".. {len(found) - 7} more calls ..", *found[-3:]]
+
+
+class Problems:
+    """What is wrong with a file so far."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._found: dict[tuple[str, int, int], Diagnostic] = {}
+        self._repeats: dict[tuple[str, int, int], int] = {}
+        self.errors = 0
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        frame: Frame | None = None,
+        label: str = "",
+        labels: Sequence[Label] = (),
+        notes: Sequence[str] = (),
+        help: str | None = None,
+        fix: Fix | None = None,
+        severity: Severity = "error",
+    ) -> Poison:
+        """Note a diagnostic; the same code at the same place is counted instead. Gives the poison to go on with."""
+        self.errors += severity == "error"
+        key = code, span.start, span.end
+        if key in self._found:
+            self._repeats[key] = self._repeats.get(key, 0) + 1
+        elif len(self._found) < MOST:
+            notes = [*notes, *(frame.notes() if frame else ())]
+            self._found[key] = Diagnostic(code, message, span, label, tuple(labels), tuple(notes), help, fix, severity)
+        return POISON
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All of them, by their place in the file."""
+        found = [self._folded(key, item) for key, item in self._found.items()]
+        return tuple(sorted(found, key=lambda item: (item.span.file, item.span.start, item.span.end)))
+
+    def _folded(self, key: tuple[str, int, int], item: Diagnostic) -> Diagnostic:
+        if not (count := self._repeats.get(key)):
+            return item
+        return replace(item, notes=(*item.notes, f"the same {count} more time{'s' if count > 1 else ''}, in other calls, passes or nets"))
+
+    def text(self, span: Span) -> str:
+        """The source text of a span, on one line."""
+        return " ".join(self.source.text[span.start : span.end].split())

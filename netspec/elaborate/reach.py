@@ -1,0 +1,102 @@
+"""How far a value looks back into the net's input: its receptive field, derived from the accesses of formulas.
+
+Along one axis a value has a field (input pixels that one of its elements depends on) and a jump (input pixels from one element to the next).
+A formula whose result's index p reads x[p*stride + tap*dilation - pad] widens the field by (window - 1) * jump and multiplies the jump by
+the stride (Araujo, Norris & Sim 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from netspec.graph.types import Computation, Shape
+from netspec.kernels.affine import Affine
+from netspec.kernels.scalar import Access, accesses
+
+Look = tuple[tuple[Fraction, Fraction], ...]
+"""Per axis, of a layer: the stride and the extent of what it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Per axis (height and width, or time): field and jump in input pixels."""
+
+    fields: tuple[Fraction, ...]
+    jumps: tuple[Fraction, ...]
+
+    def through(self, look: Look) -> Reach:
+        """The reach of what looks at this value so."""
+        fields = tuple(f + (window - 1) * j for f, j, (_, window) in zip(self.fields, self.jumps, look, strict=True))
+        return Reach(fields, tuple(j * stride for j, (stride, _) in zip(self.jumps, look, strict=True)))
+
+    def widest(self, other: Reach) -> Reach:
+        """The larger field and jump, axis by axis."""
+        return Reach(tuple(map(max, self.fields, other.fields)), tuple(map(max, self.jumps, other.jumps)))
+
+    @property
+    def pixels(self) -> tuple[int, ...]:
+        """The fields in whole pixels."""
+        return tuple(-(-f.numerator // f.denominator) for f in self.fields)
+
+
+def of_input(shape: Shape) -> Reach | None:
+    """An input sees itself; a vector has no axes to look along."""
+    ones = (Fraction(1),) * len(_places(len(shape)))
+    return Reach(ones, ones) if ones else None
+
+
+def looks(computation: Computation, inputs: tuple[Shape, ...], output: Shape) -> tuple[Look | None, ...]:
+    """How a layer looks at each of its inputs; None where it sees all of it, or where there are no axes to look along."""
+    names = ("x",) if any(access.tensor == "x" for f in computation.formulas for access in accesses(f.body)) else _merged(len(inputs))
+    identity = {len(shape): ((Fraction(1), Fraction(1)),) * len(_places(len(shape))) for shape in inputs}
+    return tuple(
+        _look(computation, name, len(shape), identity[len(shape)]) if identity[len(shape)] and len(shape) == len(output) else None
+        for name, shape in zip(names, inputs, strict=True)
+    )
+
+
+def _merged(count: int) -> tuple[str, ...]:
+    return tuple(f"x{k}" for k in range(count))
+
+
+def _places(rank: int) -> tuple[int, ...]:
+    """Where the axes stand among the indices, the batch first: height and width last, whatever the channels are split into; time after the batch."""
+    return {3: (-2, -1), 2: (1,)}.get(rank, ())
+
+
+def _look(computation: Computation, name: str, rank: int, identity: Look) -> Look | None:
+    known: dict[str, Look] = {name: identity}
+    for formula in computation.formulas:
+        found = [
+            _composed(known[access.tensor], step)
+            for access in accesses(formula.body)
+            if access.tensor in known and (step := _step(formula.out, access, _places(rank))) is not None
+        ]
+        if found:
+            known[formula.out.tensor] = tuple(max(item[k] for item in found) for k in range(len(identity)))
+    return known.get("y")
+
+
+def _composed(first: Look, then: Look) -> Look:
+    return tuple((s * stride, w + (window - 1) * s) for (s, w), (stride, window) in zip(first, then, strict=True))
+
+
+def _step(out: Access, access: Access, places: tuple[int, ...]) -> Look | None:
+    if len(access.indices) < len(places) + 1:
+        return None
+    steps = [_along(out.indices[place], access.indices[place]) for place in places]
+    return None if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _along(out: Affine, index: Affine) -> tuple[Fraction, Fraction] | None:
+    """Stride and window of one index, None where it does not move with the result's."""
+    moving = [(axis, factor) for axis, factor in out.terms if index.coefficient(axis)]
+    if len(moving) != 1:
+        return None
+    axis, factor = moving[0]
+    window = Fraction(1)
+    for other, reach in index.terms:
+        if other != axis and isinstance(other.extent, int):
+            window += abs(reach) * (other.extent - 1)
+    return Fraction(index.coefficient(axis), factor), window

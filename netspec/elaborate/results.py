@@ -1,0 +1,98 @@
+"""What elaboration gives: nets as graphs, with all that a report says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netspec.diagnostics import Diagnostic, Source, Span
+from netspec.elaborate.memory import Memory
+from netspec.graph.graph import Graph
+from netspec.graph.types import Shape
+from netspec.training import TrainPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A layer of the report. Sizes are of one sample; `receptive_field` is in pixels of the input per axis, None for what has no axes."""
+
+    path: str
+    kind: str
+    span: Span
+    inputs: tuple[Shape, ...]
+    output: Shape
+    params: int
+    macs: int
+    receptive_field: tuple[int, ...] | None
+    pads: tuple[tuple[int, int], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A line of `expect`. `holds` is None where it is not applicable: under settings other than the defaults."""
+
+    net: str
+    text: str
+    span: Span
+    holds: bool | None
+    actual: str
+
+
+@dataclass(frozen=True)
+class CheckedNet:
+    """A net. With errors in it, `graph` and `memory` are None, and the rows end before the first layer that is wrong.
+
+    `outputs` and `labels` lead to names of values in the graph; labels are addresses, `down[2].keep`.
+    """
+
+    name: str
+    span: Span
+    inputs: dict[str, Shape]
+    outputs: dict[str, str]
+    labels: dict[str, str]
+    rows: tuple[Row, ...]
+    graph: Graph | None = None
+    memory: Memory | None = None
+    plan: TrainPlan | None = None
+
+    @property
+    def params(self) -> int:
+        """Trainable numbers."""
+        return sum(row.params for row in self.rows)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of a forward pass of one sample."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def receptive_field(self) -> tuple[int, ...] | None:
+        """The widest of all values: that before the first global layer, where the net is a chain. None for nets of vectors."""
+        found = [row.receptive_field for row in self.rows if row.receptive_field]
+        rank = max(map(len, found), default=0)
+        return tuple(max(item[k] for item in found if len(item) == rank) for k in range(rank)) if found else None
+
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shapes of the results by name."""
+        shapes = dict(self.inputs) | {row.path: row.output for row in self.rows}
+        return {name: shapes[value] for name, value in self.outputs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Elaborated:
+    """A file: its concrete nets in order, expectations, and everything that was found wrong."""
+
+    source: Source
+    nets: tuple[CheckedNet, ...]
+    expectations: tuple[Expectation, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    settings: dict[str, str]
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return any(item.severity == "error" for item in self.diagnostics)
+
+    def net(self, name: str) -> CheckedNet | None:
+        """A net by its name, case ignored where that is not ambiguous."""
+        same = [net for net in self.nets if net.name == name] or [net for net in self.nets if net.name.lower() == name.lower()]
+        return same[0] if len(same) == 1 else None

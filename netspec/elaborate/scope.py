@@ -1,0 +1,122 @@
+"""Names: what a file declares, and the chain of scopes of the bodies in it. Values and steps are two namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable as Function
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from netspec.diagnostics import Label
+from netspec.elaborate.limits import Budget
+from netspec.elaborate.problems import Frame, Problems
+from netspec.elaborate.values import POISON, Callable, Current, Labelled, Value
+from netspec.layers import LAYERS
+from netspec.syntax import tree
+
+UNBUILT: Final = frozenset(
+    """conv convt dense bn lrn layernorm groupnorm maxpool avgpool lppool gausspool subsample gap gmp up pad crop slice shuffle flatten reshape
+    dropout droppath gram rbf softmax logsoftmax relu relu6 leaky_relu prelu elu selu crelu sigmoid tanh stanh softplus gelu silu hardswish
+    hardsigmoid add mul max concat""".split()
+) - frozenset(LAYERS)
+"""Layers of the language that have no class yet."""
+
+
+@dataclass
+class File:
+    """What a file declares, by name. `foreign` are imported names and ops: known, but not supported yet."""
+
+    blocks: dict[str, tree.Block] = field(default_factory=dict[str, tree.Block])
+    nets: dict[str, tree.Net | tree.Alias] = field(default_factory=dict[str, "tree.Net | tree.Alias"])
+    constants: dict[str, tree.Let | tree.Param] = field(default_factory=dict[str, "tree.Let | tree.Param"])
+    foreign: set[str] = field(default_factory=set[str])
+
+    def steps(self) -> Iterator[str]:
+        """Everything that can be called as a step."""
+        yield from LAYERS
+        yield from self.blocks
+        yield from self.foreign
+        yield "skip"
+
+
+@dataclass
+class Context:
+    """What all scopes of one net share. `constant` evaluates a `let` or `param` at the top of the file."""
+
+    file: File
+    problems: Problems
+    budget: Budget
+    constant: Function[[str], Value]
+    settings: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+
+class Scope:
+    """Names of values in one body, on top of those around it. `entry` is what `in` means, `frame` the calls that led here."""
+
+    __slots__ = ("context", "entry", "frame", "labels", "parent", "values")
+
+    def __init__(self, context: Context, parent: Scope | None = None, frame: Frame | None = None, entry: Current = None) -> None:
+        self.context, self.parent, self.frame, self.entry = context, parent, frame, entry
+        self.values: dict[str, Value] = {}
+        self.labels: dict[str, Labelled] = {}
+
+    def inner(self) -> Scope:
+        """A scope for a pass of a loop: what is around it stays visible."""
+        return Scope(self.context, self, self.frame, self.entry)
+
+    def find(self, name: str) -> Value | None:
+        """The value of a name, None when nothing defines it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if (value := scope.values.get(name)) is not None:
+                return value
+            scope = scope.parent
+        return self.context.constant(name) if name in self.context.file.constants else None
+
+    def function(self, name: str) -> Function[..., Value] | None:
+        """A function that only this scope has, taking keywords."""
+        return None
+
+    def measure(self, label: Labelled, name: str) -> Value | None:
+        """What only this scope knows of a label."""
+        return None
+
+    def names(self) -> list[str]:
+        """All names of values that can be seen from here."""
+        found = list(self.context.file.constants)
+        scope: Scope | None = self
+        while scope is not None:
+            found += scope.values
+            scope = scope.parent
+        return found
+
+    def define(self, name: tree.Name, value: Value) -> None:
+        """Add a name; one that is already there may not be hidden."""
+        if self.find(name.text) is not None:
+            self._taken(name)
+        self.values[name.text] = value
+        if isinstance(value, Labelled):
+            self.labels[name.text] = value
+
+    def _taken(self, name: tree.Name) -> None:
+        other = self.find(name.text)
+        declared = self.context.file.constants.get(name.text)
+        place = other.span if isinstance(other, Labelled) else declared.name.span if declared else None
+        labels = [Label(place, "defined here")] if place and place != name.span else []
+        message = f"`{name.text}` is already the name of a {'label' if isinstance(other, Labelled) else 'value'}"
+        self.context.problems.report("E0103", message, name.span, frame=self.frame, labels=labels, help="choose another name: nothing may be hidden")
+
+    def callable(self, name: tree.Name) -> Callable | None:
+        """The layer, block, or parameter that holds one, of this name; None when there is none (poison is a Callable of nothing)."""
+        value = self.find(name.text)
+        if isinstance(value, Callable):
+            return value
+        if (block := self.context.file.blocks.get(name.text)) is not None:
+            return Callable(name.text, name.span, block=block)
+        if (layer := LAYERS.get(name.text)) is not None:
+            return Callable(name.text, name.span, layer=layer)
+        return Callable("skip", name.span) if name.text == "skip" else None
+
+    def poisoned(self, name: str) -> bool:
+        """Whether a name stands for something that has been reported already."""
+        return name in self.context.file.foreign or self.find(name) is POISON

@@ -1,0 +1,197 @@
+"""`train` blocks: settings -> typed values, checked against the net they train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from netspec.diagnostics import Diagnostic, Span, did_you_mean
+from netspec.elaborate.binding import gather, validate, words_of
+from netspec.elaborate.evaluate import evaluate, not_yet
+from netspec.elaborate.scope import Context, Scope
+from netspec.elaborate.values import POISON, Poison, Value, Word, is_number, show
+from netspec.syntax import tree
+from netspec.training import NOT_BUILT, SETTINGS, Declaration, Loss, Setting, Term, TrainPlan, unknown_setting
+
+LATER = frozenset({"rates", "weights"})
+"""Settings that are a part of the language and not supported yet; what else is not built is refused when the block is used."""
+
+
+class _EveryWord(frozenset[str]):
+    """Where any bare word means itself: the output and the target of a loss."""
+
+    def __contains__(self, word: object) -> bool:
+        return True
+
+
+_EVERY = _EveryWord()
+
+
+class Settings(Scope):
+    """Settings may use each other's numbers, in any order."""
+
+    __slots__ = ("block", "busy", "known")
+
+    def __init__(self, context: Context, block: tree.Train) -> None:
+        super().__init__(context)
+        self.block = {item.name.text: item for item in block.settings if isinstance(item, tree.Setting)}
+        self.known: dict[str, Value] = {}
+        self.busy: set[str] = set()
+
+    def find(self, name: str) -> Value | None:
+        """A number that the block sets, else a constant of the file."""
+        setting = SETTINGS.get(name)
+        if setting is None or setting.form != "whole" or name not in self.block:
+            return super().find(name)
+        if name not in self.known:
+            item = self.block[name]
+            if name in self.busy:
+                return self.context.problems.report("E0115", f"`{name}` is defined by itself", item.name.span)
+            self.busy.add(name)
+            self.known[name] = evaluate(item.values[0], self)
+            self.busy.discard(name)
+        return self.known[name]
+
+
+class Binder:
+    """One train block, becoming a plan."""
+
+    def __init__(self, block: tree.Train, net: str, parameters: frozenset[str], context: Context) -> None:
+        self.block, self.net, self.parameters, self.problems = block, net, parameters, context.problems
+        self.scope = Settings(context, block)
+        self.deferred: list[Diagnostic] = []
+        self.spans: dict[str, Span] = {}
+        self.calls: dict[str, Span] = {}
+
+    def plan(self) -> TrainPlan:
+        """The plan; what is wrong with single settings is reported."""
+        values: dict[str, Any] = {}
+        for item in self.block.settings:
+            name = item.name.text
+            if name in self.spans:
+                self.problems.report("E0103", f"the setting `{name}` is given twice", item.name.span, help="keep one")
+                continue
+            self.spans[name] = item.span
+            if (setting := SETTINGS.get(name)) is None:
+                message, help = unknown_setting(name)
+                self.problems.report("E0307", message, item.name.span, help=help)
+            elif name in LATER:
+                not_yet(f"the setting `{name}`", item.name, self.scope)
+            elif isinstance(item, tree.Group):
+                self._defer(f"`{name} {{ .. }}` in a train block", item.name.span)
+            elif (value := self._setting(setting, item)) is not None:
+                values[name] = value
+        return TrainPlan(self.net, None, **values, deferred=tuple(self.deferred), span=self.block.span)
+
+    def _setting(self, setting: Setting, item: tree.Setting) -> Any:
+        if len(item.values) > 1 and setting.form != "chain":
+            self.problems.report("E0307", f"`{setting.name}` takes one value, not a chain", item.values[1].span)
+            return None
+        match setting.form:
+            case "whole":
+                return self._whole(setting, item)
+            case "word":
+                return self._word(setting, item.values[0])
+            case "call":
+                return self._call(setting, item.values[0])
+            case "chain":
+                found = [self._call(setting, expr) for expr in item.values]
+                return tuple(call for call in found if call is not None)
+            case "list":
+                listed = item.values[0].items if isinstance(item.values[0], tree.List) else (item.values[0],)
+                found = [self._call(setting, expr) for expr in listed]
+                return tuple(call for call in found if call is not None)
+            case "sum":
+                return self._loss(setting, item.values[0])
+
+    def _whole(self, setting: Setting, item: tree.Setting) -> int | None:
+        value = self.scope.find(setting.name)
+        if value is None or value is POISON:
+            return None
+        if problem := setting.check(value):
+            shown = problem if not is_number(value) else f"{problem.rpartition(', got')[0]}, got {show(value)}"
+            self.problems.report("E0208" if is_number(value) else "E0307", shown, item.values[0].span)
+            return None
+        if not setting.is_built(value):
+            self._defer(f"`{setting.name} = {show(value)}`", item.span)
+        return value if isinstance(value, int) else None
+
+    def _word(self, setting: Setting, expr: tree.Expr) -> str | None:
+        value = evaluate(expr, self.scope, frozenset(setting.words) | {self.problems.text(expr.span)})
+        if value is POISON:
+            return None
+        text = value.text if isinstance(value, Word) else show(value)
+        if problem := setting.check(text):
+            self.problems.report("E0307", problem, expr.span, help=did_you_mean(text, setting.words))
+            return None
+        if not setting.is_built(text):
+            self._defer(f"`{setting.name} = {text}`", expr.span)
+        return text
+
+    def _call(self, setting: Setting, expr: tree.Expr) -> Declaration | None:
+        if not isinstance(expr, tree.Reference):
+            example = next(iter((*setting.calls, *sorted(setting.later))), setting.name)
+            self.problems.report("E0307", f"`{setting.name}` takes a call, as `{example}(..)`", expr.span)
+            return None
+        name = expr.name.text
+        self.calls[setting.name] = expr.name.span
+        if name in setting.later:
+            self._defer(f"`{name}` for `{setting.name}`", expr.span)
+            return None
+        if (model := setting.calls.get(name)) is None:
+            message, help = setting.unknown(name)
+            self.problems.report("E0307", message, expr.name.span, help=help)
+            return None
+        return self._bind(model, expr)
+
+    def _bind(self, model: type[Declaration], expr: tree.Reference) -> Declaration | None:
+        arguments = [self._address(item) if issubclass(model, Loss) else item for item in expr.arguments or ()]
+        names = model.arguments()
+        if model.open():
+            names += tuple(item.name.text for item in arguments if item.name and item.name.text not in names)
+        known = words_of(model)
+        found = gather(model.name, names, (), arguments, self.scope, lambda name: known.get(name, _EVERY if model.open() else frozenset()))
+        if isinstance(found, Poison):
+            return None
+        bound = validate(model, model.name, found, expr.name.span, self.scope)
+        return None if isinstance(bound, Poison) else bound
+
+    def _address(self, argument: tree.Argument) -> tree.Argument:
+        """The output and the target of a loss are addresses, `aux1` or `stage[2].head`: kept as they are written."""
+        expr = argument.value
+        addressed = isinstance(expr, tree.Attribute | tree.Index) or (isinstance(expr, tree.Reference) and expr.arguments is None)
+        if not addressed or (argument.name and argument.name.text not in ("output", "target")):
+            return argument
+        return replace(argument, value=tree.String(self.problems.text(expr.span), expr.span))
+
+    def _loss(self, setting: Setting, expr: tree.Expr) -> tuple[Term, ...] | None:
+        if isinstance(expr, tree.Binary) and expr.operator in "+-":
+            not_yet("a loss of several terms", expr, self.scope)
+            return None
+        scale: Value = 1
+        if isinstance(expr, tree.Binary) and expr.operator == "*":
+            scale, expr = evaluate(expr.left, self.scope), expr.right
+        loss = self._call(setting, expr)
+        if not is_number(scale) or not isinstance(loss, Loss):
+            return None
+        return (Term(float(scale), loss),)  # pyright: ignore[reportArgumentType]
+
+    def _defer(self, what: str, span: Span) -> None:
+        message = f"{what} is not built yet"
+        self.deferred.append(Diagnostic(NOT_BUILT, message, span, help="`check` reads it; `train` refuses the block"))
+
+
+def train_blocks(blocks: tuple[tree.Train, ...], context: Context) -> Iterator[tuple[str, tree.Train]]:
+    """The block of each net that has one of its own; further ones, and those of unknown nets, are reported."""
+    seen: set[str] = set()
+    for block in blocks:
+        name = block.net.text
+        if name not in context.file.nets:
+            help = did_you_mean(name, list(context.file.nets))
+            context.problems.report("E0116", f"unknown net `{name}`", block.net.span, help=help)
+        elif name in seen or block.alias is not None:
+            not_yet("a second `train` block of a net", block.alias or block.net, Scope(context))
+        else:
+            seen.add(name)
+            yield name, block

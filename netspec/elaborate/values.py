@@ -1,0 +1,182 @@
+"""The values of the language: exact numbers, words, lists, tensors and their addresses, layers as arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+from netspec.diagnostics import Span
+from netspec.elaborate.reach import Reach
+from netspec.graph.types import Layer, Shape
+from netspec.syntax import tree
+from netspec.training import Quantity
+
+
+class Poison(Enum):
+    """What an erroneous expression or step gives: whatever uses it is silent, so one cause is one message."""
+
+    POISON = "poison"
+
+
+class Wildcard(Enum):
+    """`_` in a shape: anything."""
+
+    ANY = "_"
+
+
+POISON: Final = Poison.POISON
+ANY: Final = Wildcard.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`a..b`, both ends included."""
+
+    low: int | Fraction
+    high: int | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bare word that means itself: `half` in `pad=half`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of the net: its number among the net's values, the shape of a sample, the step that made it."""
+
+    number: int
+    shape: Shape
+    span: Span
+    reach: Reach | None = None
+
+
+Current: TypeAlias = Tensor | Poison | None
+"""The current tensor; None where there is none."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass of a labelled loop: what it ended with, and its labels."""
+
+    value: Current
+    labels: dict[str, Labelled]
+
+
+@dataclass(slots=True)
+class Labelled:
+    """What a label names: the value its line ends with, its loop's passes, the labels of the blocks called on it, the layers [first, last) of it.
+
+    A label that several blocks of the line define is None in `inner`.
+    """
+
+    name: str
+    span: Span
+    value: Current = POISON
+    passes: list[Pass] = field(default_factory=list[Pass])
+    inner: dict[str, Labelled | None] = field(default_factory=dict[str, "Labelled | None"])
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An evaluated argument, where it was written."""
+
+    value: Value
+    span: Span
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callable:
+    """A layer or block as a value, with the arguments given so far; neither is set for `skip`."""
+
+    name: str
+    span: Span
+    layer: type[Layer] | None = None
+    block: tree.Block | None = None
+    arguments: tuple[Given, ...] = ()
+
+
+Number: TypeAlias = int | Fraction
+Value: TypeAlias = (
+    "int | Fraction | str | Quantity | Range | Word | Wildcard | Tensor | Labelled | Pass | Callable | Poison | tuple[Value, ...]"
+)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number; yes and no are none."""
+    return isinstance(value, int | Fraction) and not isinstance(value, bool)
+
+
+def exact(value: int | Fraction) -> int | Fraction:
+    """Whole numbers as int."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def tensor_of(value: Value) -> Current:
+    """The tensor that a value stands for, None where it stands for none."""
+    match value:
+        case Tensor() | Poison():
+            return value
+        case Labelled() | Pass():
+            return value.value
+        case _:
+            return None
+
+
+def show(value: Value) -> str:
+    """A value as messages write it."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return str(value)
+        case Fraction():
+            return f"{float(value):.6g}"
+        case str():
+            return f'"{value}"'
+        case Word():
+            return value.text
+        case Range():
+            return f"{show(value.low)}..{show(value.high)}"
+        case tuple():
+            text = ", ".join(map(show, value[:12]))
+            return f"[{text}{', ..' if len(value) > 12 else ''}]" if len(text) <= 120 else f"[{text[:120]}..]"
+        case Tensor():
+            return str(list(value.shape))
+        case Labelled() | Pass():
+            return show(value.value) if value.value is not None else "?"
+        case Callable():
+            inner = ", ".join(f"{item.name}={show(item.value)}" if item.name else show(item.value) for item in value.arguments)
+            return f"{value.name}({inner})" if inner else value.name
+        case Wildcard():
+            return "_"
+        case Poison():
+            return "?"
+        case _:
+            return str(value)
+
+
+def describe(value: Value) -> str:
+    """What kind of thing a value is, for messages."""
+    match value:
+        case bool():
+            return f"`{show(value)}`"
+        case int() | Fraction():
+            return f"the number {show(value)}"
+        case str():
+            return f"the string {show(value)}"
+        case tuple():
+            return f"the list {show(value)}"
+        case Tensor() | Labelled() | Pass():
+            return f"a tensor {show(value)}"
+        case Callable():
+            return f"the layer `{show(value)}`" if value.block is None else f"the block `{show(value)}`"
+        case _:
+            return f"`{show(value)}`"
