@@ -95,19 +95,25 @@ def test_dense(torch: ModuleType, bias: bool) -> None:
     )
 
 
-POOLS = list(product((2, 3, (3, 2)), (None, 1, 2, (3, 2)), (0, 1, (0, 1)), (False, True)))
+POOLS = pytest.mark.parametrize(
+    ("k", "stride", "pad", "ceil", "size"),
+    [
+        (*case, size)
+        for case, size in zip(
+            product((2, 3, (3, 2)), (None, 1, 2, (3, 2)), (0, 1, (0, 1)), (False, True)), cycle([(7, 8), (6, 5), (8, 7)]), strict=False
+        )
+    ],
+)
 
 
-@pytest.mark.parametrize(("k", "stride", "pad", "ceil"), POOLS)
-@pytest.mark.parametrize("size", [(7, 8), (6, 5)])
+@POOLS
 def test_maximum_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil: bool, size: tuple[int, int]) -> None:
     layer = LAYERS["maxpool"](k=k, stride=stride, pad=pad, ceil=ceil)
     compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.max_pool2d(t["x"], k, stride, pad, ceil_mode=ceil))
 
 
 @pytest.mark.parametrize("count_pad", [True, False])
-@pytest.mark.parametrize(("k", "stride", "pad", "ceil"), POOLS)
-@pytest.mark.parametrize("size", [(7, 8), (6, 5)])
+@POOLS
 def test_average_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil: bool, size: tuple[int, int], count_pad: bool) -> None:
     layer = LAYERS["avgpool"](k=k, stride=stride, pad=pad, ceil=ceil, count_pad=count_pad)
     compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.avg_pool2d(t["x"], k, stride, pad, ceil, count_pad))

@@ -1,0 +1,133 @@
+"""What a layer cannot take, it says: what, why in numbers, and how to mend it."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from netspec.graph.types import Shape, ShapeError
+from netspec.layers import LAYERS
+
+
+def error(name: str, *shapes: Shape, **arguments: object) -> ShapeError:
+    with pytest.raises(ShapeError) as caught:
+        LAYERS[name](**arguments).infer(*shapes)
+    return caught.value
+
+
+def test_a_window_larger_than_its_input() -> None:
+    found = error("conv", (16, 4, 4), c=120, k=5)
+    assert (found.code, found.argument) == ("E0204", "k")
+    assert found.message == "window of `conv` is larger than its input"
+    assert found.label == "needs height >= 5, input is 4"
+    assert found.notes == ("floor((4 + 2*0 - 5) / 1) + 1 = 0",)
+    assert found.help == "use a 4x4 window, `pad=half`, or drop one pooling step before it"
+
+
+def test_the_arithmetic_of_a_window_shows_stride_dilation_and_uneven_padding() -> None:
+    found = error("conv", (16, 9, 4), c=120, k=3, stride=2, dilation=3, pad=(0, (1, 0)))
+    assert found.label == "needs width >= 6, input is 4"
+    assert found.notes == ("floor((4 + 1 + 0 - 7) / 2) + 1 = 0",)
+
+
+def test_groups_divide_channels() -> None:
+    found = error("conv", (6, 8, 8), c=16, k=3, groups=4)
+    assert (found.code, found.argument) == ("E0205", "groups")
+    assert found.message == "groups=4 does not divide 6 -> 16 channels"
+    assert found.help == "divisors of both: 1, 2"
+
+
+def test_dense_needs_a_vector() -> None:
+    found = error("dense", (16, 12, 12), units=10)
+    assert (found.code, found.message) == ("E0202", "`dense` needs a vector, got [16, 12, 12]")
+    assert found.help is not None
+    assert "`flatten ->` or `gap ->`" in found.help
+
+
+def test_branches_that_differ() -> None:
+    found = error("add", (128, 16, 16), (64, 32, 32))
+    assert (found.code, found.argument, found.label) == ("E0201", "x1", "[64, 32, 32]")
+    assert found.message == "branches of `add` differ in channels, height and width"
+    assert found.help == "project the branch: `| conv(128, 1x1, stride=2)`, or guard it: `| when in.c == 128: skip`"
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "message", "branch"),
+    [
+        ("add", ((8, 4, 4), (8, 4, 4), (8, 2, 4)), "branches of `add` differ in height", "x2"),
+        ("mul", ((8,), (8, 4, 4), (8, 5, 5)), "branches of `mul` differ in height and width", "x2"),
+        ("max", ((8, 1, 1), (1, 4, 4)), "branches of `max` differ in channels, height and width", "x1"),
+        ("add", ((8, 4, 4), (4,)), "branches of `add` differ in their number of dimensions", "x1"),
+        ("add", ((8,), (9,)), "branches of `add` differ in features", "x1"),
+        ("concat", ((8, 4, 4), (6, 4, 4), (8, 2, 4)), "branches of `concat` differ in height", "x2"),
+        ("concat", ((5, 8), (6, 8)), "branches of `concat` differ in steps", "x1"),
+    ],
+)
+def test_the_branch_at_fault_is_named(name: str, shapes: tuple[Shape, ...], message: str, branch: str) -> None:
+    found = error(name, *shapes)
+    assert (found.message, found.argument) == (message, branch)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "result"),
+    [
+        (((8,), (8, 4, 5)), (8, 4, 5)),
+        (((8, 1, 1), (8, 4, 5), (1, 4, 5), (8,)), (8, 4, 5)),
+        (((8,), (3, 8)), (3, 8)),
+        (((1, 1, 1), (8, 1, 1), (8, 4, 5)), (8, 4, 5)),
+    ],
+)
+def test_small_branches_are_repeated(shapes: tuple[Shape, ...], result: Shape) -> None:
+    assert LAYERS["add"]().infer(*shapes) == result
+
+
+def test_concatenation_along_a_dimension_that_is_not_there() -> None:
+    found = error("concat", (8, 4, 4), (8, 4, 4), axis="t")
+    assert (found.argument, found.help) == ("axis", "its dimensions are `c`, `h`, `w`")
+
+
+def test_more_padding_than_half_a_pool() -> None:
+    found = error("maxpool", (8, 4, 4), k=3, pad=2)
+    assert (found.argument, found.help) == ("pad", "at most `pad=(1, 1)`, or `pad=half`")
+
+
+@pytest.mark.parametrize("name", ["conv", "maxpool", "avgpool", "gap", "bn"])
+def test_steps_of_features_are_not_built_yet(name: str) -> None:
+    arguments = {"conv": {"c": 4, "k": 3}, "maxpool": {"k": 2}, "avgpool": {"k": 2}}.get(name, {})
+    found = error(name, (98, 40), **arguments)
+    assert found.code == "E0209"
+    assert found.help == "declare the input as a picture of one channel: [1, 98, 40]"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("conv", {"c": 0, "k": 3}),
+        ("conv", {"c": 4, "k": 3, "stride": 0}),
+        ("conv", {"c": 4, "k": 3, "pad": -1}),
+        ("conv", {"c": 4, "k": 3, "pad": "full"}),
+        ("conv", {"c": 4, "k": (3, 3, 3)}),
+        ("conv", {"c": True, "k": 3}),
+        ("conv", {"c": 4, "k": 3, "strid": 2}),
+        ("dropout", {"rate": 1.0}),
+        ("bn", {"eps": 0.0}),
+        ("leaky_relu", {"slope": -0.1}),
+    ],
+)
+def test_arguments_out_of_range_are_refused(name: str, arguments: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        LAYERS[name](**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size", "pads"),
+    [
+        ({"k": 3, "pad": "same", "stride": 2}, (6, 7), ((0, 1), (1, 1))),
+        ({"k": (5, 2), "pad": "same"}, (6, 6), ((2, 2), (0, 1))),
+        ({"k": (5, 2), "pad": "half", "dilation": 2}, (12, 6), ((4, 4), (1, 1))),
+        ({"k": 3, "pad": (1, (0, 2))}, (6, 6), ((1, 1), (0, 2))),
+        ({"k": 1, "pad": "same", "stride": 3}, (7, 7), ((0, 0), (0, 0))),
+    ],
+)
+def test_every_form_of_padding_says_its_numbers(arguments: dict[str, object], size: tuple[int, int], pads: object) -> None:
+    assert LAYERS["conv"](c=1, **arguments).pads((1, *size)) == pads
