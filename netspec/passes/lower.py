@@ -1,0 +1,86 @@
+"""Layers become formulas. After this pass nothing knows what a layer was; `origin` keeps its path for reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from netspec.graph.graph import Graph, Node, Op
+from netspec.graph.types import Shape, TensorType, Value
+from netspec.kernels.affine import Extent, N
+from netspec.kernels.formula import Formula
+from netspec.kernels.scalar import Access, Expr, Random, transform
+
+
+@dataclass(frozen=True)
+class Lower:
+    """Replace every node by the formulas of its layer, under the graph's own names."""
+
+    training: bool
+
+    def __call__(self, graph: Graph) -> Graph:
+        """An op per node; all that its formulas write is visible, until later passes find that nobody looks."""
+        ops: list[Op] = []
+        updates = list(graph.updates)
+        for stream, node in enumerate(graph.layers):
+            inputs = tuple(_sample(graph.shape(name)) for name in node.inputs)
+            computation = node.layer.compute(*inputs, training=self.training)
+            names = _names(node, inputs)
+            formulas = tuple(_on_stream(formula.rename(names), stream) for formula in computation.formulas)
+            gradients = None if computation.gradients is None else tuple(item.rename(names) for item in computation.gradients)
+            outputs = _written(formulas, node.output)
+            ops.append(Op(node.name, formulas, outputs, node.name, gradients=gradients))
+            updates += [(names(weight), names(value)) for weight, value in computation.updates.items()]
+        return replace(graph, nodes=tuple(ops), updates=tuple(updates))
+
+
+class _names:
+    """From a layer's own names to the graph's: `x`, `y`, `weight`, temporaries, and the gradients of all of them."""
+
+    def __init__(self, node: Node, inputs: tuple[Shape, ...]) -> None:
+        self.node = node.name
+        operands = [f"x{i}" for i in range(len(inputs))] if node.layer.merge else node.layer.operands
+        self.known = {"y": node.output.name} | dict(zip(operands, node.inputs, strict=True))
+        self.known |= dict(zip((weight.name for weight in node.layer.weights(*inputs)), node.weights, strict=True))
+
+    def __call__(self, local: str) -> str:
+        if local.startswith("d:"):
+            return "d:" + self(local[2:])
+        return self.known.get(local, f"{self.node}/{local}")
+
+
+def _sample(shape: tuple[Extent, ...]) -> Shape:
+    return tuple(extent for extent in shape if isinstance(extent, int))
+
+
+def _on_stream(formula: Formula, stream: int) -> Formula:
+    """Every layer draws its own random numbers."""
+
+    def change(leaf: Expr) -> Expr:
+        return replace(leaf, stream=stream) if isinstance(leaf, Random) else leaf
+
+    return replace(formula, body=transform(formula.body, change))
+
+
+def _written(formulas: tuple[Formula, ...], output: Value) -> tuple[Value, ...]:
+    values = {output.name: output}
+    for formula in formulas:
+        for access in (formula.out, formula.argument):
+            if access is not None and access.tensor not in values:
+                values[access.tensor] = Value(access.tensor, written_type(access, formulas))
+    return tuple(values.values())
+
+
+def written_type(written: Access, formulas: tuple[Formula, ...]) -> TensorType:
+    """The smallest type that holds all that the formulas write to a tensor."""
+    outs = [access for formula in formulas for access in (formula.out, formula.argument) if access and access.tensor == written.tensor]
+    shape = list(written.view or (_extent(written, i) for i in range(len(written.indices))))
+    for access in outs if written.view is None else ():
+        for i in range(len(shape)):
+            extent, known = _extent(access, i), shape[i]
+            shape[i] = max(extent, known) if isinstance(extent, int) and isinstance(known, int) else N
+    return TensorType(tuple(shape))
+
+
+def _extent(access: Access, dimension: int) -> Extent:
+    reach = access.indices[dimension].range()
+    return N if reach is None else reach[1] + 1

@@ -1,0 +1,146 @@
+"""Where one formula sees a tensor as [n, f] and another as [n, c, h, w], both come to see the finer dimensions.
+
+`flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it the weights of a dense layer,
+seen as [out, c, h, w] from then on) leaves tensors free to be stored in any order: channels last, or with a border.
+An axis that occurs in a sum of axes cannot be split; that formula keeps the coarse view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from netspec.graph.graph import Graph, Op
+from netspec.kernels.affine import Affine, Axis, Extent, affine
+from netspec.kernels.formula import Formula
+from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, accesses, transform
+
+Dims = tuple[Extent, ...]
+
+
+def refine_views(graph: Graph) -> Graph:
+    """Split axes until every access sees the finest dimensions that any access of its tensor sees."""
+    finest: dict[str, Dims] = {}
+    for op in graph.ops:
+        for formula in op.formulas:
+            for access in _accesses(formula):
+                if access.view is not None:
+                    _note(finest, graph, access.tensor, access.view)
+    if not finest:
+        return graph
+    ops, changed = list(graph.ops), True
+    while changed:
+        changed = False
+        for i, op in enumerate(ops):
+            formulas = tuple(_refine(graph, formula, finest) for formula in op.formulas)
+            if formulas != op.formulas:
+                ops[i], changed = replace(op, formulas=formulas), True
+    return replace(graph, nodes=tuple(ops))
+
+
+def _accesses(formula: Formula) -> tuple[Access, ...]:
+    return (formula.out, *accesses(formula.body), *([formula.argument] if formula.argument else []))
+
+
+def _note(finest: dict[str, Dims], graph: Graph, tensor: str, view: Dims) -> None:
+    finest[tensor] = common_refinement(finest.get(tensor, graph.shape(tensor)), view)
+
+
+def common_refinement(a: Dims, b: Dims) -> Dims:
+    """The coarsest dimensions that both can be joined from: (6, 4) and (3, 8) of 24 elements give (3, 2, 4)."""
+    result: list[Extent] = []
+    left, right = list(reversed(a)), list(reversed(b))
+    while left and right:
+        x, y = left.pop(), right.pop()
+        if isinstance(x, str) or isinstance(y, str) or x == y:
+            result.append(x)
+        elif x < y and y % x == 0:
+            result.append(x)
+            right.append(y // x)
+        elif y < x and x % y == 0:
+            result.append(y)
+            left.append(x // y)
+        else:
+            raise AssertionError(f"{a} and {b} have no common refinement")
+    return tuple(result) + tuple(item for item in (*left[::-1], *right[::-1]) if item != 1)
+
+
+def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
+    """Split the axes of one formula where one of its tensors has finer dimensions than it sees; note what that makes finer in turn."""
+    splits: dict[Axis, tuple[Axis, ...]] = {}
+    for access in _accesses(formula):
+        shape = access.view or graph.shape(access.tensor)
+        for index, parts in zip(access.indices, _groups(shape, finest.get(access.tensor, shape)), strict=True):
+            axis = index.single
+            if len(parts) > 1 and axis is not None and axis not in splits:
+                splits[axis] = tuple(Axis(f"{axis.name}{k}", extent) for k, extent in enumerate(parts))
+    if not splits or not all(_splittable(graph, access, splits) for access in _accesses(formula)):
+        return formula
+
+    def change(leaf: Expr) -> Expr:
+        match leaf:
+            case Access():
+                return _split(graph, leaf, splits)
+            case AxisIndex(index):
+                return AxisIndex(index.substitute(whole))
+            case Random(stream, position):
+                return Random(stream, position.substitute(whole))
+            case _:
+                return leaf
+
+    whole = {axis: joined(parts) for axis, parts in splits.items()}
+    out, argument = change(formula.out), formula.argument and change(formula.argument)
+    assert isinstance(out, Access)
+    assert argument is None or isinstance(argument, Access)
+    result = Formula(out, transform(formula.body, change), formula.combine, argument)
+    for access in _accesses(result):
+        if access.view is not None:
+            _note(finest, graph, access.tensor, access.view)
+    return result
+
+
+def _groups(coarse: Dims, fine: Dims) -> list[Dims]:
+    """Which fine dimensions make up each coarse one."""
+    rest, groups = list(reversed(fine)), list[Dims]()
+    for size in coarse:
+        group: list[Extent] = [rest.pop()] if rest else [1]
+        while group[0] != size and isinstance(size, int) and _product(group) < size:
+            group.append(rest.pop())
+        groups.append(tuple(group))
+    return groups
+
+
+def _product(group: Sequence[Extent]) -> int:
+    result = 1
+    for item in group:
+        result *= item if isinstance(item, int) else 1
+    return result
+
+
+def _splittable(graph: Graph, access: Access, splits: Mapping[Axis, tuple[Axis, ...]]) -> bool:
+    shape = access.view or graph.shape(access.tensor)
+    for index, size in zip(access.indices, shape, strict=True):
+        for axis in index.axes:
+            if axis in splits and (index.single != axis or axis.extent != size):
+                return False
+    return True
+
+
+def _split(graph: Graph, access: Access, splits: Mapping[Axis, tuple[Axis, ...]]) -> Access:
+    shape = access.view or graph.shape(access.tensor)
+    dims, indices = list[Extent](), list[Affine]()
+    for index, size in zip(access.indices, shape, strict=True):
+        parts = splits.get(index.single) if index.single else None
+        dims += [size] if parts is None else [part.extent for part in parts]
+        indices += [index] if parts is None else [affine(part) for part in parts]
+    view = None if tuple(dims) == graph.shape(access.tensor) else tuple(dims)
+    return replace(access, indices=tuple(indices), view=view)
+
+
+def joined(parts: Sequence[Axis]) -> Affine:
+    """The row-major position over several axes."""
+    index = Affine()
+    for axis in parts:
+        assert isinstance(axis.extent, int)
+        index = index * axis.extent + axis
+    return index

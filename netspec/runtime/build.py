@@ -1,0 +1,77 @@
+"""From tiles to machine code: drivers are written as modules into the private cache, imported, and asked for their address.
+
+A module's name tells its content, the generator's and the versions of the tools, so that a second start compiles nothing and a changed
+generator never finds a stale module.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportAttributeAccessIssue=false, reportMissingTypeStubs=false
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import numba
+
+from netspec import settings
+from netspec.runtime.cache import private_cache
+from netspec.schedule.program import Launch, Program, Tile
+from netspec.targets.cpu import record, source, tile, vector_math
+
+Driver = tuple[Tile, int, int]
+"""A tile and how many loops of tasks and within a task go around it."""
+
+_loaded: dict[str, ModuleType] = {}
+
+
+def driver_of(launch: Launch) -> Driver:
+    """What must be compiled for a launch."""
+    return launch.tile, len(launch.tasks), len(launch.inner)
+
+
+def build(program: Program) -> dict[Driver, int]:
+    """The address of every driver of a program, compiled where the cache does not have it."""
+    needed = dict.fromkeys(driver_of(launch) for segment in program.segments for launch in segment.launches)
+    return {driver: address(driver) for driver in needed}
+
+
+def address(driver: Driver) -> int:
+    """The address of a driver: `void(plan, private, block, part, first, last)`, 64-bit integers all."""
+    name = source.driver_name(*driver)
+    module = _loaded.get(name)
+    if module is None:
+        module = _loaded[name] = _import(f"{name}_{_generator()}", source.driver_source(*driver))
+    return int(getattr(module, name).address)
+
+
+@cache
+def _generator() -> str:
+    """A hash of what makes the code: the generator's files and the tools' versions."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {sys.version_info[:2]}".encode())
+    for module in (record, source, tile, vector_math):
+        assert module.__file__
+        digest.update(Path(module.__file__).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _import(name: str, text: str) -> ModuleType:
+    folder = settings.cache_folder() / "drivers"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{name}.py"
+    if not path.exists() or path.read_text() != text:
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
+            file.write(text)
+        os.replace(file.name, path)
+    spec = importlib.util.spec_from_file_location(f"netspec_drivers.{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with private_cache():
+        spec.loader.exec_module(module)
+    return module

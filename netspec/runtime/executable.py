@@ -1,0 +1,94 @@
+"""A program ready to run: compiled drivers, memory, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from netspec.graph.types import Weight
+from netspec.kernels.random import MASK, mix
+from netspec.runtime.build import build
+from netspec.runtime.table import Table, make_table
+from netspec.schedule.layout import Layout
+from netspec.schedule.program import Program, Space, resolve
+
+Floats = NDArray[np.float32]
+ALIGN = 64
+
+
+class Executable:
+    """Runs a program on the CPU. Weights are named NumPy arrays in PyTorch's layout."""
+
+    def __init__(self, program: Program, threads: int) -> None:
+        import numba
+
+        self.program, self.threads = program, threads
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # pyright: ignore
+        self.drivers = build(program)
+        sizes = dict(program.spaces)
+        self.private_bytes = -(-4 * sizes.get("private", 0) // 4096) * 4096
+        sizes["private"] = self.private_bytes // 4 * threads
+        sizes["scalars"] = 64
+        self.arenas: dict[Space, Floats] = {space: _aligned(size) for space, size in sizes.items()}
+        self.bases: dict[Space, int] = {space: arena.ctypes.data for space, arena in self.arenas.items()}
+        self.part_bytes = 4 * (program.part_stride)
+        self.scalars = self.arenas["scalars"]
+        self._tables: dict[int, Table] = {}
+
+    def table(self, images: int) -> Table:
+        """The table for a batch of so many images."""
+        if images not in self._tables:
+            self._tables[images] = make_table(self.program, self.drivers, self.bases, images)
+        return self._tables[images]
+
+    def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
+        """One step on contiguous arrays for what users pass and get."""
+        from netspec.runtime.engine import run
+
+        table = self.table(images)
+        for name, place, offset in table.external:
+            table.records[place] = external[name].ctypes.data + offset
+        self._set_scalars(images, scalars or {})
+        blocks = -(-images // self.program.target.lanes)
+        run(
+            table.segments, table.launches, self.threads, blocks, self.bases["private"], self.private_bytes, self.bases.get("parts", 0),
+            self.part_bytes,
+        )  # fmt: skip
+
+    def _set_scalars(self, images: int, scalars: Mapping[str, float]) -> None:
+        key = mix(mix(int(scalars.get("seed", 0)) & MASK) ^ (int(scalars.get("step", 0)) & MASK))
+        self.scalars[:1].view(np.uint32)[0] = key
+        values = {**scalars, "N": images}
+        for i, name in enumerate(self.program.scalars[1:], 1):
+            self.scalars[i] = values.get(name, 0)
+
+    def view(self, name: str) -> Floats:
+        """A persistent tensor as it lies in memory, seen in its finest dimensions."""
+        buffer = self.program.buffers[name]
+        layout = self.program.layouts[name]
+        assert isinstance(layout, Layout)
+        arena = self.arenas[buffer.space]
+        start = resolve(buffer.offset, 1) + layout.offset
+        shape = tuple(extent for extent in layout.dims if isinstance(extent, int))
+        assert len(shape) == len(layout.dims), f"{name} belongs to the batch"
+        return as_strided(arena[start:], shape, tuple(4 * stride for stride in layout.strides))
+
+    def read(self, weight: Weight | str, shape: tuple[int, ...]) -> Floats:
+        """A copy of a weight, a gradient or a result, in its own shape."""
+        name = weight if isinstance(weight, str) else weight.name
+        return np.ascontiguousarray(self.view(name)).reshape(shape)
+
+    def write(self, name: str, value: Floats) -> None:
+        """Set a weight."""
+        place = self.view(name)
+        place[...] = np.asarray(value, np.float32).reshape(place.shape)
+
+
+def _aligned(size: int) -> Floats:
+    """Zeros that start at a cache line."""
+    memory = np.zeros(size + ALIGN // 4, np.float32)
+    skip = -memory.ctypes.data % ALIGN // 4
+    return memory[skip : skip + size]

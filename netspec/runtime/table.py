@@ -1,0 +1,104 @@
+"""A program as numbers: what the compiled engine walks through. One table per size of batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.runtime.build import Driver, driver_of
+from netspec.schedule.program import Launch, Loop, Operand, Program, Space, resolve
+from netspec.targets.cpu import record
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`segments`: apart, first and last launch, parts. `launches`: address of the driver, address of its record, tasks. `records`: all records.
+
+    `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
+    """
+
+    segments: Integers
+    launches: Integers
+    records: Integers
+    external: tuple[tuple[str, int, int], ...]
+
+
+def make_table(program: Program, drivers: Mapping[Driver, int], bases: Mapping[Space, int], images: int) -> Table:
+    """The table of a program for so many images; `bases` are the addresses of the arenas."""
+    segments: list[list[int]] = []
+    launches: list[list[int]] = []
+    records: list[int] = []
+    external: list[tuple[str, int, int]] = []
+    for segment in program.segments:
+        start = len(launches)
+        for launch in segment.launches:
+            tasks = 1
+            for loop in launch.tasks:
+                tasks *= resolve(loop.extent, images)
+            launches.append([drivers[driver_of(launch)], 8 * len(records), tasks])
+            for name, operand, offset in _external(program, launch, images):
+                external.append((name, len(records) + record.field(operand, record.ADDRESS), offset))
+            records += _record(program, launch, bases, images)
+        segments.append([int(segment.apart), start, len(launches), segment.parts])
+    table = np.array(records, np.int64)
+    made = np.array(launches, np.int64).reshape(-1, 3)
+    made[:, 1] += table.ctypes.data
+    return Table(np.array(segments, np.int64).reshape(-1, 4), made, table, tuple(external))
+
+
+def _external(program: Program, launch: Launch, images: int) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    for number, operand in enumerate(launch.operands):
+        if operand.buffer in program.buffers and program.buffers[operand.buffer].space == "external":
+            found.append((operand.buffer, number, resolve(operand.offset, images)))
+    return found
+
+
+def _record(program: Program, launch: Launch, bases: Mapping[Space, int], images: int) -> list[int]:
+    numbers = [0] * record.field(len(launch.operands), 0)
+    numbers[record.SCALARS] = bases["scalars"]
+    for start, loops in ((record.TASK_EXTENT, launch.tasks), (record.INNER_EXTENT, launch.inner), (record.REDUCE_EXTENT, launch.reduce)):
+        for i, loop in enumerate(loops):
+            numbers[start + i] = resolve(loop.extent, images)
+    for number, operand in enumerate(launch.operands):
+        _fill(numbers, number, launch, operand)
+        address, private = _address(program, operand, bases, images)
+        numbers[record.field(number, record.ADDRESS)] = address
+        numbers[record.field(number, record.PRIVATE)] = private
+    return numbers
+
+
+def _fill(numbers: list[int], number: int, launch: Launch, operand: Operand) -> None:
+    fields = {
+        record.BLOCK: operand.block, record.PART: operand.part, record.ROW: operand.row, record.VECTOR: operand.vector,
+        record.LANE: operand.lane, record.SIZE: operand.size, record.STEP: operand.step,
+    }  # fmt: skip
+    for name, value in fields.items():
+        numbers[record.field(number, name)] = value
+    loops: tuple[tuple[int, Sequence[Loop]], ...] = (
+        (record.TASK, launch.tasks),
+        (record.INNER, launch.inner),
+        (record.REDUCE, launch.reduce),
+    )
+    for start, group in loops:
+        for i, loop in enumerate(group):
+            numbers[record.field(number, start + i)] = loop.strides[number]
+
+
+def _address(program: Program, operand: Operand, bases: Mapping[Space, int], images: int) -> tuple[int, int]:
+    """Where an operand starts, and whether each thread has its own."""
+    offset = resolve(operand.offset, images)
+    if operand.buffer is None:
+        return offset, 0
+    if operand.buffer == "scalars":
+        return bases["scalars"] + offset, 0
+    buffer = program.buffers[operand.buffer]
+    if buffer.space == "external":
+        return 0, 0
+    place = 4 * resolve(buffer.offset, images) + offset
+    return (place, 1) if buffer.space == "private" else (bases[buffer.space] + place, 0)

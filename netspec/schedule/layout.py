@@ -1,0 +1,212 @@
+"""Where the elements of a tensor lie: dimensions in the order of memory, borders of zeros, images or channels along the lanes.
+
+`channels`: [n][h][w][c], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as many images as a vector
+has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
+The border of a tensor is the union of what all formulas read beyond it; it is stored, and holds zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from netspec.graph.graph import Graph
+from netspec.kernels.affine import Axis, Extent
+from netspec.kernels.formula import Formula
+from netspec.kernels.scalar import Access, accesses
+
+Order = Literal["channels", "images"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`strides` and `offset` (of the first element) in floats, `size` in floats per image, per block of images, or in all (no batch).
+
+    `dims` are the finest dimensions in which a formula sees the tensor. With `lanes` > 1 the batch runs over blocks of so many images, the lanes innermost.
+    """
+
+    dims: tuple[Extent, ...]
+    strides: tuple[int, ...]
+    offset: int
+    size: int
+    lanes: int = 1
+    border: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first dimension is the batch."""
+        return bool(self.dims) and isinstance(self.dims[0], str)
+
+    @property
+    def bordered(self) -> bool:
+        """Whether zeros surround it."""
+        return any(before or after for before, after in self.border)
+
+    def view(self, shape: tuple[Extent, ...] | None) -> tuple[int, ...]:
+        """The stride of each dimension of a view. A coarser dimension has one only where its finer ones lie in row-major order."""
+        shape = self.dims if shape is None else shape
+        if shape == self.dims:
+            return self.strides
+        strides: list[int] = []
+        dims = [item for item in zip(self.dims, self.strides, strict=True) if item[0] != 1]
+        for extent in shape:
+            if extent == 1:
+                strides.append(0)
+                continue
+            fine, stride = dims.pop(0)
+            if isinstance(extent, int) and isinstance(fine, int) and fine > extent:  # the view is the finer one
+                assert fine % extent == 0, f"{shape} of {self.dims}"
+                dims.insert(0, (fine // extent, stride))
+                strides.append(stride * (fine // extent))
+                continue
+            while isinstance(extent, int) and isinstance(fine, int) and fine < extent:
+                inner, inner_stride = dims.pop(0)
+                assert isinstance(inner, int)
+                assert stride == inner * inner_stride, f"{shape} of {self.dims}: not in row-major order"
+                fine, stride = fine * inner, inner_stride
+            strides.append(stride)
+        return tuple(strides)
+
+
+def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> dict[str, Layout]:
+    """A layout for every tensor. External ones (what users pass and get) are row-major."""
+    dims = _finest(graph)
+    borders = _borders(graph, dims)
+    result: dict[str, Layout] = {}
+    for name, shape in dims.items():
+        border = borders.get(name, ((0, 0),) * len(shape))
+        if "N" not in shape:
+            continue
+        if name in external:
+            result[name] = arrange(shape, range(1, len(shape)), border)
+        elif order == "images":
+            result[name] = arrange(shape, range(1, len(shape)), border, lanes)
+        else:
+            result[name] = arrange(shape, _channels_last(graph.shape(name), shape), border)
+    rest = {name: shape for name, shape in dims.items() if name not in result}
+    chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
+    for name, shape in rest.items():
+        result[name] = arrange(shape, chosen.get(name, range(len(shape))), ((0, 0),) * len(shape))
+    return result
+
+
+def arrange(dims: tuple[Extent, ...], order: Iterable[int], border: tuple[tuple[int, int], ...], lanes: int = 1) -> Layout:
+    """Lay dimensions out in the given order (outermost first, the batch before all)."""
+    strides, step = [0] * len(dims), lanes
+    sizes = [extent + sum(edge) if isinstance(extent, int) else 1 for extent, edge in zip(dims, border, strict=True)]
+    for dimension in reversed(list(order)):
+        strides[dimension] = step
+        step *= sizes[dimension]
+    if dims and isinstance(dims[0], str):
+        strides[0] = step
+    offset = sum(stride * before for stride, (before, _) in zip(strides, border, strict=True))
+    return Layout(dims, tuple(strides), offset, step, lanes, border)
+
+
+def all_accesses(formula: Formula) -> tuple[Access, ...]:
+    """The result, what the body reads, and the argument of the maximum."""
+    return (formula.out, *accesses(formula.body), *([formula.argument] if formula.argument else []))
+
+
+def _every_access(graph: Graph) -> Iterator[Access]:
+    for op in graph.ops:
+        for formula in op.formulas:
+            yield from all_accesses(formula)
+
+
+def _finest(graph: Graph) -> dict[str, tuple[Extent, ...]]:
+    """The dimensions of every tensor: its own, or those of its finest view."""
+    dims = {name: item.type.shape for name, item in graph.types.items()}
+    for access in _every_access(graph):
+        if access.view is not None and len(access.view) > len(dims[access.tensor]):
+            dims[access.tensor] = access.view
+    return dims
+
+
+def _borders(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> dict[str, tuple[tuple[int, int], ...]]:
+    borders: dict[str, list[tuple[int, int]]] = {}
+    for access in _every_access(graph):
+        if access.outside != "zero":
+            continue
+        shape = dims[access.tensor]
+        edges = borders.setdefault(access.tensor, [(0, 0)] * len(shape))
+        for i, (index, extent) in enumerate(zip(access.indices, access.view or graph.shape(access.tensor), strict=True)):
+            reach = index.range()
+            if reach is None or isinstance(extent, str) or (reach[0] >= 0 and reach[1] < extent):
+                continue
+            assert len(access.indices) == len(shape), f"{access} leaves a tensor seen as {shape}"
+            edges[i] = max(edges[i][0], -reach[0]), max(edges[i][1], reach[1] - extent + 1)
+    return {name: tuple(edges) for name, edges in borders.items()}
+
+
+def _channels_last(coarse: tuple[Extent, ...], dims: tuple[Extent, ...]) -> tuple[int, ...]:
+    """[n, c, h, w] in the order h, w, c; a channel split into groups stays together."""
+    channels, covered = 1, dims[1] if len(dims) > 1 else 1
+    while len(coarse) > 2 and isinstance(covered, int) and covered != coarse[1] and channels + 1 < len(dims):
+        channels += 1
+        covered *= prod([extent for extent in dims[channels : channels + 1] if isinstance(extent, int)])
+    return (*range(channels + 1, len(dims)), *range(1, min(channels + 1, len(dims))))
+
+
+def _weight_orders(graph: Graph, weights: Mapping[str, tuple[Extent, ...]], batched: Mapping[str, Layout]) -> dict[str, tuple[int, ...]]:
+    """Dimensions of a weight: first those that are summed, in the order of the other factor's memory, last those of the result: lanes read it as it lies."""
+    chosen: dict[str, tuple[int, ...]] = {}
+    for op in graph.ops:
+        for formula in op.formulas:
+            for access, other in _weight_factors(formula, weights, batched):
+                if access.tensor in chosen or len(access.indices) != len(weights[access.tensor]):
+                    continue
+                chosen[access.tensor] = contraction_order(formula, access, other, batched)
+    for a, b in _alike(graph, weights):
+        if a in chosen or b in chosen:
+            order = chosen.get(a) or chosen[b]
+            chosen.setdefault(a, order)
+            chosen.setdefault(b, order)
+    return chosen
+
+
+def _weight_factors(
+    formula: Formula, weights: Mapping[str, tuple[Extent, ...]], batched: Mapping[str, Layout]
+) -> Iterator[tuple[Access, Access]]:
+    factors = formula.factors
+    if factors is None or formula.out.tensor not in batched:
+        return
+    for access, other in (factors, factors[::-1]):
+        if access.tensor in weights and other.tensor in batched:
+            yield access, other
+
+
+def contraction_order(formula: Formula, weight: Access, other: Access, layouts: Mapping[str, Layout]) -> tuple[int, ...]:
+    """The order of a weight's dimensions that suits this contraction."""
+    kept = set(formula.kept)
+
+    def key(dimension: int) -> tuple[bool, int]:
+        axes = weight.indices[dimension].axes
+        if not axes:
+            return False, 1 << 60
+        in_result = axes[0] in kept
+        access = formula.out if in_result else other
+        return in_result, -stride_along(access, axes[0], layouts[access.tensor])
+
+    return tuple(sorted(range(len(weight.indices)), key=key))
+
+
+def stride_along(access: Access, axis: Axis, layout: Layout) -> int:
+    """How far one step along an axis moves in a tensor, in floats."""
+    return sum(index.coefficient(axis) * step for index, step in zip(access.indices, layout.view(access.view), strict=True))
+
+
+def _alike(graph: Graph, weights: Mapping[str, tuple[Extent, ...]]) -> Iterator[tuple[str, str]]:
+    """Pairs of tensors without batch that a formula reads and writes at the same element: a weight and its gradient, its momentum, its next value."""
+    links = [(name.removeprefix("d:").partition("#")[0], name) for name in weights if name.startswith("d:")]
+    links = [(weight, name) for weight, name in links if weights.get(weight) == weights[name]]
+    for op in graph.ops:
+        for formula in op.formulas:
+            for access in all_accesses(formula):
+                same = access.indices == formula.out.indices and access.tensor != formula.out.tensor
+                if same and {access.tensor, formula.out.tensor} <= weights.keys() and formula.combine == "none":
+                    links.append((access.tensor, formula.out.tensor))
+    yield from links
+    yield from reversed(links)

@@ -1,0 +1,275 @@
+"""From a chain of formulas to loops with strides: the common form that every kernel is made of.
+
+A chain is a formula and the pointwise formulas that follow in registers. Its axes become dimensions of a nest, each with the distance that every
+operand moves per step; neighbours in memory are merged. What a contraction, a pooling or an activation is, shows in the strides alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from netspec.kernels.affine import Affine, Axis
+from netspec.kernels.formula import Formula
+from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, RuntimeScalar, transform
+from netspec.schedule.layout import Layout
+from netspec.schedule.program import Count, Kind, Reduced, ReducedAt, Size, Slot
+
+FLOAT = 4
+"""Bytes of an element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`formula`, then `epilogues`, each of which reads the one before it element by element."""
+
+    formula: Formula
+    epilogues: tuple[Formula, ...] = ()
+
+    @property
+    def out(self) -> Access:
+        """What is stored in the end."""
+        return self.epilogues[-1].out if self.epilogues else self.formula.out
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A dimension of a nest: `strides` per operand, in bytes (of an index: in units)."""
+
+    name: str
+    extent: Size
+    kept: bool
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An operand before its place in the tile is decided."""
+
+    what: str
+    buffer: str | None = None
+    offset: Size = 0
+    block: int = 0
+    part: int = 0
+    stream: int = 0
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A reduced dimension that must stay where 0 <= position + step*dilation < size; `operand` holds the position."""
+
+    dim: str
+    operand: int
+    dilation: int
+    size: int
+
+
+@dataclass(slots=True)
+class Nest:
+    """Operands, dimensions and expressions of a chain. Results come first among the operands."""
+
+    sources: list[Source]
+    dims: list[Dim]
+    body: Expr | None
+    results: list[tuple[int, Expr]]
+    position: int | None
+    combine: str
+    clips: list[Clip] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a nest is built in: layouts, the lanes of images, and, where threads take blocks apart, which buffers are their own."""
+
+    layouts: Mapping[str, Layout]
+    lanes: int
+    images_in_lanes: bool
+    apart: bool = False
+    private: frozenset[str] = frozenset()
+    external: frozenset[str] = frozenset()
+    scalars: tuple[str, ...] = ()
+    parted: frozenset[str] = frozenset()
+    part_stride: int = 0
+
+
+def build(chain: Chain, around: Surroundings) -> Nest:
+    """The nest of a chain, neighbouring dimensions merged."""
+    builder = _Builder(chain, around)
+    nest = builder.nest()
+    fixed = {clip.dim for clip in nest.clips}
+    nest.dims = merge([dim for dim in nest.dims if dim.extent != 1], fixed)
+    return nest
+
+
+class _Builder:
+    """Collects operands in order of appearance, equal ones once."""
+
+    def __init__(self, chain: Chain, around: Surroundings) -> None:
+        self.chain, self.around = chain, around
+        self.sources: list[Source] = []
+        self.indices: list[tuple[str, Affine | Access | None]] = []
+        self.known: dict[Expr, int] = {}
+
+    def nest(self) -> Nest:
+        formula = self.chain.formula
+        stores = [self.chain.out, *([formula.argument] if formula.argument else [])]
+        for access in stores:
+            self._add(access)
+        body = self._slots(formula.body)
+        value: Expr = body if formula.combine == "none" else Reduced()
+        before = formula.out
+        for epilogue in self.chain.epilogues:
+            value = self._slots(epilogue.body, {before.tensor: value})
+            before = epilogue.out
+        if before.tensor in self.around.parted:  # parts add up over their blocks
+            value = Slot(0) + value
+        position = self._position(formula) if formula.argument else None
+        results: list[tuple[int, Expr]] = [(0, value), *([(1, ReducedAt())] if formula.argument else [])]
+        clips = self._clips(formula)
+        dims = [dim for axis in formula.axes for dim in self._dims(axis, axis in formula.kept)]
+        return Nest(self.sources, dims, None if formula.combine == "none" else body, results, position, formula.combine, clips)
+
+    def _slots(self, body: Expr, inner: Mapping[str, Expr] | None = None) -> Expr:
+        def change(leaf: Expr) -> Expr:
+            match leaf:
+                case Access() if inner and leaf.tensor in inner:
+                    return inner[leaf.tensor]
+                case Access() | AxisIndex() | Random() | RuntimeScalar():
+                    return Slot(self.known[leaf] if leaf in self.known else self._add(leaf))
+                case _:
+                    return leaf
+
+        return transform(body, change)
+
+    def _add(self, leaf: Expr) -> int:
+        around, number = self.around, len(self.sources)
+        match leaf:
+            case Access():
+                layout = around.layouts[leaf.tensor]
+                strides = layout.view(leaf.view)
+                offset = layout.offset + sum(index.constant * step for index, step in zip(leaf.indices, strides, strict=True))
+                own = leaf.tensor in around.private
+                block = 0 if own or not (around.apart and layout.batched) else strides[0] * (1 if layout.lanes > 1 else around.lanes)
+                part = around.part_stride if leaf.tensor in around.parted else 0
+                external = leaf.tensor in around.external
+                self.sources.append(Source("memory", leaf.tensor, offset * FLOAT, block * FLOAT, part * FLOAT, external=external))
+            case AxisIndex(index) | Random(_, index):
+                stream = leaf.stream if isinstance(leaf, Random) else 0
+                self.sources.append(
+                    Source("random" if isinstance(leaf, Random) else "index", None, index.constant, self._block_index(index), stream=stream)
+                )
+            case RuntimeScalar(name):
+                self.sources.append(Source("memory", "scalars", around.scalars.index(name) * FLOAT))
+            case _:
+                raise AssertionError(leaf)
+        self.indices.append(("memory" if isinstance(leaf, Access) else "index", _place(leaf)))
+        if not (isinstance(leaf, Access) and number < len(self._stores())):
+            self.known[leaf] = number
+        return number
+
+    def _stores(self) -> list[Access]:
+        argument = self.chain.formula.argument
+        return [self.chain.out, *([argument] if argument else [])]
+
+    def _block_index(self, index: Affine) -> int:
+        """How far an index moves per block of images, where threads take blocks apart."""
+        if not self.around.apart:
+            return 0
+        return sum(factor * self.around.lanes for axis, factor in index.terms if isinstance(axis.extent, str))
+
+    def _position(self, formula: Formula) -> int:
+        """The operand that counts the taps of a maximum, row-major."""
+        index = Affine()
+        for axis in formula.reduced:
+            assert isinstance(axis.extent, int)
+            index = index * axis.extent + axis
+        return self._add(AxisIndex(index))
+
+    def _clips(self, formula: Formula) -> list[Clip]:
+        """The reduced axes that lead out of a tensor whose outside is minus infinity."""
+        clips: list[Clip] = []
+        leaves = [leaf for leaf in self.known if isinstance(leaf, Access) and leaf.outside == "-inf"]
+        for leaf in leaves:
+            for index, size in zip(leaf.indices, self.around.layouts[leaf.tensor].dims, strict=True):
+                reach = index.range()
+                if reach is None or isinstance(size, str) or (reach[0] >= 0 and reach[1] < size):
+                    continue
+                taps = [(axis, factor) for axis, factor in index.terms if axis in formula.reduced]
+                assert len(taps) == 1, f"{leaf}: {index} leaves its tensor along no single reduced axis"
+                tap, dilation = taps[0]
+                start = Affine(tuple(term for term in index.terms if term[0] != tap), index.constant)
+                clips.append(Clip(tap.name, self._add(AxisIndex(start)), dilation, size))
+        return clips
+
+    def _dims(self, axis: Axis, kept: bool) -> list[Dim]:
+        """One dimension per axis; the batch, with images in lanes, gives one of blocks and one of lanes."""
+        moves = [self._moves(place, axis) for place in self.indices]
+        if isinstance(axis.extent, int):
+            return [Dim(axis.name, axis.extent, kept, tuple(move for move, _ in moves))]
+        if not self.around.images_in_lanes:
+            return [Dim(axis.name, Count(), kept, tuple(move for move, _ in moves))]
+        lanes = Dim(f"{axis.name}.lane", self.around.lanes, kept, tuple(lane for _, lane in moves))
+        if self.around.apart:
+            return [lanes]
+        return [Dim(f"{axis.name}.block", Count(unit=self.around.lanes), kept, tuple(block for block, _ in moves)), lanes]
+
+    def _moves(self, place: tuple[str, Affine | Access | None], axis: Axis) -> tuple[int, int]:
+        """How far an operand moves per step of an axis; of the batch: per block and per lane (without lanes: per image)."""
+        batch = isinstance(axis.extent, str)
+        lanes = self.around.lanes if batch and self.around.images_in_lanes else 1
+        match place[1]:
+            case Affine() as index:
+                step = index.coefficient(axis)
+                return step * lanes, step
+            case Access() as access:
+                layout = self.around.layouts[access.tensor]
+                step = FLOAT * sum(i.coefficient(axis) * s for i, s in zip(access.indices, layout.view(access.view), strict=True))
+                if batch and layout.lanes > 1:
+                    return step, FLOAT if step else 0
+                return step * lanes, step
+            case None:
+                return 0, 0
+
+
+def _place(leaf: Expr) -> Affine | Access | None:
+    match leaf:
+        case Access():
+            return leaf
+        case AxisIndex(index) | Random(_, index):
+            return index
+        case _:
+            return None
+
+
+def merge(dims: Sequence[Dim], fixed: set[str]) -> list[Dim]:
+    """Merge pairs of which the outer one moves every operand as far as the whole inner one does."""
+    result = list(dims)
+    again = True
+    while again:
+        again = False
+        for outer in result:
+            inner = next((item for item in result if item is not outer and _mergeable(outer, item, fixed)), None)
+            if inner is not None:
+                assert isinstance(inner.extent, int)
+                extent = (
+                    outer.extent * inner.extent if isinstance(outer.extent, int) else replace(outer.extent, times=outer.extent.times * inner.extent)
+                )
+                merged = Dim(f"{outer.name}{inner.name}".replace(".", ""), extent, outer.kept, inner.strides)
+                result = [merged if item is outer else item for item in result if item is not inner]
+                again = True
+                break
+    return result
+
+
+def _mergeable(outer: Dim, inner: Dim, fixed: set[str]) -> bool:
+    if outer.kept != inner.kept or not isinstance(inner.extent, int) or fixed & {outer.name, inner.name}:
+        return False
+    return all(a == b * inner.extent for a, b in zip(outer.strides, inner.strides, strict=True))
+
+
+def kind_of(source: Source, lane: int, unit: int, rows: int, vectors: int) -> Kind:
+    """How the tile reaches an operand, from how far lanes, rows and vectors move it."""
+    what = "memory" if source.what == "memory" else "index" if source.what == "index" else "random"
+    along = "same" if lane == 0 else "vector" if lane == unit else "strided"
+    return Kind(what, along, rows != 0, vectors != 0, source.stream)

@@ -1,0 +1,321 @@
+"""Graph x Target -> Program: layouts, chains, loops, memory, in this order.
+
+Where a net is small and each image is independent until sums over the batch are formed, threads take blocks of images through the whole net
+(`apart`): activations then stay in a thread's cache. Sums over the batch are formed in parts, one for each group of blocks, and added up in
+order behind; how many parts there are depends on the batch alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from netspec.graph.graph import Graph, Op
+from netspec.kernels.affine import Axis, Extent, N, affine, size_of
+from netspec.kernels.formula import Formula, each, total
+from netspec.kernels.scalar import ZERO, Access, Expr, transform
+from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order
+from netspec.schedule.memory import SLACK, Piece, place
+from netspec.schedule.nest import Chain, Surroundings, build
+from netspec.schedule.program import Buffer, Count, Launch, Program, Segment, Size, Space
+from netspec.schedule.staging import stage
+from netspec.schedule.targets import Target
+from netspec.schedule.tiling import choose, tile_nest
+
+PARTS = 8
+"""Sums over the batch are formed in at most so many parts."""
+NARROW = 0.5
+"""Images go along the lanes where channels would fill less than this share of them."""
+
+
+def schedule(graph: Graph, target: Target, batch: int, order: Order | None = None) -> Program:
+    """A program that runs up to `batch` images. `order` overrides the choice of layout."""
+    order = order or choose_order(graph, target)
+    return _Scheduler(graph, target, batch, order).program()
+
+
+def choose_order(graph: Graph, target: Target) -> Order:
+    """Images along the lanes when, counted by multiplications, channels would leave them more than half empty or the net is tiny."""
+    useful = waste = 0.0
+    for op in graph.ops:
+        for formula in op.formulas:
+            work = formula.multiplications()
+            shape = graph.shape(formula.out.tensor)
+            if work and len(shape) > 1 and isinstance(shape[0], str) and isinstance(shape[1], int):
+                useful += work
+                waste += work * (-(-shape[1] // target.lanes) * target.lanes)  / shape[1]
+    return "images" if waste and useful / waste < NARROW + 0.35 and useful < 5e7 else "channels"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A chain of an op, with the tensors it writes."""
+
+    name: str
+    chain: Chain
+    origin: str
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        argument = self.chain.formula.argument
+        return (self.chain.out.tensor,) if argument is None else (self.chain.out.tensor, argument.tensor)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        inner = {self.chain.formula.out.tensor, *(item.out.tensor for item in self.chain.epilogues)}
+        formulas = (self.chain.formula, *self.chain.epilogues)
+        return tuple(dict.fromkeys(name for formula in formulas for name in formula.reads if name not in inner or name in self.writes))
+
+
+def steps_of(graph: Graph) -> list[_Step]:
+    """The chains of all ops in order; before them, zeros where an op's formulas do not cover its result."""
+    steps: list[_Step] = []
+    for op in graph.ops:
+        steps += _zeros(graph, op)
+        pending: list[Formula] = []
+        inner = {value.name for value in op.inner}
+        for formula in (*op.formulas, None):
+            joins = formula is not None and pending and pending[-1].out.tensor in inner and pending[-1].out.tensor in formula.reads
+            if pending and not joins:
+                chain = Chain(pending[0], tuple(pending[1:]))
+                steps.append(_Step(chain.out.tensor, chain, op.origin))
+                pending = []
+            if formula is not None:
+                pending.append(formula)
+    return steps
+
+
+def _zeros(graph: Graph, op: Op) -> Iterator[_Step]:
+    for value in op.outputs:
+        parts = [formula for formula in op.formulas if formula.out.tensor == value.name]
+        covered = sum(size_of(tuple(axis.extent for axis in part.kept)) for part in parts)
+        if parts and covered < size_of(value.type.shape):
+            axes = tuple(Axis("n" if extent == N else f"i{k}", extent) for k, extent in enumerate(value.type.shape))
+            yield _Step(value.name, Chain(each(Access(value.name, tuple(affine(axis) for axis in axes)), ZERO)), op.origin)
+
+
+def sums_batch(step: _Step) -> bool:
+    """Whether a step sums over the batch."""
+    return any(isinstance(axis.extent, str) for axis in step.chain.formula.reduced)
+
+
+class _Scheduler:
+    def __init__(self, graph: Graph, target: Target, batch: int, order: Order) -> None:
+        self.source, self.target, self.batch, self.order = graph, target, batch, order
+        self.graph, self.external = stage(graph, order)
+        self.layouts = assign(self.graph, order, target.lanes if order == "images" else 1, self.external)
+        self.steps = steps_of(self.graph)
+        self.alias = self._aliases()
+        self.scalars = ("key", "N", "lr", "step")
+        self.parted: dict[str, int] = {}
+        self.part_stride = 0
+        self.parts = min(PARTS, -(-batch // target.lanes))
+        self.apart = order == "images" and self._independent()
+
+    # ── which steps run where ────────────────────────────────────────────────────────────────────
+
+    def _batched(self, name: str) -> bool:
+        return self.layouts[name].batched
+
+    def _independent(self) -> bool:
+        """Whether nothing of an image depends on a sum over the batch."""
+        after: set[str] = set()
+        for step in self.steps:
+            tainted = bool(after & set(step.reads))
+            if tainted and self._batched(step.writes[0]):
+                return False
+            if tainted or sums_batch(step):
+                after |= set(step.writes)
+        return True
+
+    def _aliases(self) -> dict[str, str]:
+        """The next value of a weight is written over it."""
+        return {value: weight for weight, value in self.graph.updates}
+
+    def program(self) -> Program:
+        """The whole."""
+        before: list[_Step] = []
+        middle: list[_Step] = []
+        after: list[_Step] = []
+        for step in self.steps:
+            if not self.apart:
+                after.append(step)
+            elif self._batched(step.writes[0]):
+                middle.append(step)
+            elif sums_batch(step):
+                partial, combine = self._in_parts(step)
+                middle.append(partial)
+                after.append(combine)
+            elif any(name in self._written(after) or name in self._written(middle) for name in step.reads):
+                after.append(step)
+            else:
+                before.append(step)
+        before, middle, after = (self._relaid(steps) for steps in (before, middle, after))
+        segments = [(False, before), (True, middle), (False, after)]
+        pieces = [(apart, steps) for apart, steps in segments if steps]
+        buffers, spaces = self._memory(pieces)
+        made = tuple(
+            Segment(apart, tuple(self._launch(step, apart, buffers) for step in steps), (self.parts if self.parted else 0) if apart else 1) for apart, steps in pieces
+        )
+        return Program(
+            self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces, self.part_stride,
+        )  # fmt: skip
+
+    def _written(self, steps: list[_Step]) -> set[str]:
+        return {name for step in steps for name in step.writes}
+
+    def _in_parts(self, step: _Step) -> tuple[_Step, _Step]:
+        """The sum over the batch as a sum into a part, and the sum of the parts, which the epilogues follow."""
+        formula, name = step.chain.formula, step.chain.formula.out.tensor
+        part, parts = f"{name}/part", f"{name}/parts"
+        layout = self.layouts[name]
+        self.layouts[part] = layout
+        self.parted[part] = layout.size
+        p = Axis("p", self.parts)
+        dims = layout.dims if formula.out.view is None else formula.out.view
+        self.layouts[parts] = Layout((self.parts, *dims), (0, *layout.view(formula.out.view)), layout.offset, layout.size)
+        combined = total(formula.out, Access(parts, (affine(p), *formula.out.indices)))
+        partial = replace(formula, out=replace(formula.out, tensor=part))
+        return _Step(part, Chain(partial), step.origin), _Step(step.name, Chain(combined, step.chain.epilogues), step.origin)
+
+    # ── other layouts of the same tensor ─────────────────────────────────────────────────────────
+
+    def _relaid(self, steps: list[_Step]) -> list[_Step]:
+        """Where a contraction would gather an operand along the lanes, a copy that lies right is made first, if that is cheaper."""
+        result: list[_Step] = []
+        copies: dict[tuple[str, Layout], str] = {}
+        for step in steps:
+            copy = self._better_copy(step)
+            if copy is None:
+                result.append(step)
+                continue
+            access, layout = copy
+            if (access.tensor, layout) not in copies:
+                name = f"{access.tensor}/{1 + sum(tensor == access.tensor for tensor, _ in copies)}"
+                copies[access.tensor, layout] = name
+                self.layouts[name] = layout
+                axes = tuple(Axis("n" if extent == N else f"i{k}", extent) for k, extent in enumerate(layout.dims))
+                indices = tuple(affine(axis) for axis in axes)
+                view = None if self.graph.shape(access.tensor) == layout.dims else layout.dims
+                moved = each(Access(name, indices), Access(access.tensor, indices, view=view))
+                result.append(_Step(name, Chain(moved), step.origin))
+            formula = _reading(step.chain.formula, access.tensor, copies[access.tensor, layout])
+            result.append(_Step(step.name, replace(step.chain, formula=formula), step.origin))
+        return result
+
+    def _better_copy(self, step: _Step) -> tuple[Access, Layout] | None:
+        factors = step.chain.formula.factors
+        if factors is None:
+            return None
+        around = self._surroundings(apart=self.apart)
+        best = choose(build(step.chain, around), self.target).cost * 0.95
+        found = None
+        for access, other in (factors, factors[::-1]):
+            for layout in self._other_layouts(step.chain.formula, access, other):
+                trial = {**self.layouts, f"{access.tensor}/?": layout}
+                formula = _reading(step.chain.formula, access.tensor, f"{access.tensor}/?")
+                nest = build(replace(step.chain, formula=formula), replace(around, layouts=trial))
+                cost = choose(nest, self.target).cost + 2.0 * size_of(layout.dims, 1 if self.apart else 8)
+                if cost < best:
+                    best, found = cost, (access, layout)
+        return found
+
+    def _other_layouts(self, formula: Formula, access: Access, other: Access) -> Iterator[Layout]:
+        """Layouts with one of the result's dimensions innermost, where the tensor is read as it is: in its own dimensions, nothing beyond them."""
+        layout = self.layouts[access.tensor]
+        dims = access.view or self.graph.types[access.tensor].type.shape if access.tensor in self.graph.types else layout.dims
+        inside = all(self._inside(index.range(), extent) for index, extent in zip(access.indices, dims, strict=True))
+        if len(dims) != len(layout.dims) or not inside:
+            return
+        order = [k for k in contraction_order(formula, access, other, self.layouts) if not isinstance(dims[k], str)]
+        for last in order:
+            axes = access.indices[last].axes
+            if axes and axes[0] in formula.kept and dims[last] != 1:
+                moved = [k for k in order if k != last] + [last]
+                yield arrange(layout.dims, moved, ((0, 0),) * len(dims))
+
+    @staticmethod
+    def _inside(reach: tuple[int, int] | None, extent: Extent) -> bool:
+        return reach is None or isinstance(extent, str) or (reach[0] >= 0 and reach[1] < extent)
+
+    # ── memory ───────────────────────────────────────────────────────────────────────────────────
+
+    def _surroundings(self, apart: bool) -> Surroundings:
+        own = frozenset(name for name, layout in self.layouts.items() if layout.batched and name not in self.external)
+        return Surroundings(
+            self.layouts, self.target.lanes, self.order == "images", apart and self.apart, own, self.external, self.scalars,
+            frozenset(self.parted), self.part_stride,
+        )  # fmt: skip
+
+    def _size(self, name: str, apart: bool) -> Size:
+        layout = self.layouts[name]
+        if not layout.batched:
+            return layout.size
+        if layout.lanes > 1:
+            return layout.size if apart else Count(layout.size, unit=layout.lanes)
+        return layout.size * self.target.lanes if apart and name not in self.external else Count(layout.size)
+
+    def _memory(self, segments: list[tuple[bool, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
+        """Weights and results persist; of the rest, what lives at the same time lies apart."""
+        kept = {weight.name for weight in self.graph.weights} | {name for name in self.graph.outputs if name not in self.external}
+        kept |= {value.name for value in self.graph.inputs} - self.external
+        first, last, where = dict[str, int](), dict[str, int](), dict[str, bool]()
+        clock = 0
+        for apart, steps in segments:
+            for step in steps:
+                for name in (*step.writes, *step.reads):
+                    first.setdefault(name, clock)
+                    last[name], where[name] = clock, apart and where.get(name, True)
+                clock += 1
+        buffers: dict[str, Buffer] = {}
+        groups: dict[Space, list[Piece]] = {"persistent": [], "shared": [], "private": []}
+        for name in (*kept, *first):
+            if name in buffers or name in self.alias or name in self.parted or name.endswith("/parts"):
+                continue
+            size = self._size(name, where.get(name, False))
+            space: Space = "external" if name in self.external else "persistent" if name in kept else "private" if where[name] else "shared"
+            buffers[name] = Buffer(name, space, size)
+            if space in groups:
+                amount = size if isinstance(size, int) else size.resolve(self.batch)
+                layout = self.layouts[name]
+                form = (layout.dims, layout.strides, layout.border) if layout.bordered else None
+                lived = (0, clock) if space == "persistent" else (first[name], last[name])
+                groups[space].append(Piece(name, amount, *lived, form))
+        spaces: dict[Space, int] = {}
+        for space, pieces in groups.items():
+            offsets, spaces[space] = place(pieces)
+            for name, offset in offsets.items():
+                buffers[name] = replace(buffers[name], offset=offset)
+        self._place_parts(buffers, spaces)
+        for value, weight in self.alias.items():
+            buffers[value] = replace(buffers[weight], name=value)
+        return buffers, spaces
+
+    def _place_parts(self, buffers: dict[str, Buffer], spaces: dict[Space, int]) -> None:
+        """All sums of a part lie together, so that whoever starts the part can clear them at once."""
+        offset = 0
+        for name, size in self.parted.items():
+            for tensor in (name, f"{name}s"):
+                buffers[tensor] = Buffer(tensor, "parts", size, offset)
+            offset += -(-size // 16) * 16
+        stride = self.part_stride = offset
+        for name in self.parted:
+            layout = self.layouts[f"{name}s"]
+            self.layouts[f"{name}s"] = replace(layout, strides=(stride, *layout.strides[1:]))
+        spaces["parts"] = stride * self.parts + SLACK if self.parted else 0
+
+    def _launch(self, step: _Step, apart: bool, buffers: Mapping[str, Buffer]) -> Launch:
+        around = self._surroundings(apart)
+        private = frozenset(name for name, buffer in buffers.items() if buffer.space == "private")
+        nest = build(step.chain, replace(around, private=private, apart=apart))
+        return tile_nest(step.name, step.origin, nest, self.target)
+
+
+def _reading(formula: Formula, old: str, new: str) -> Formula:
+    """The formula with one of its factors read from another tensor, in that tensor's own dimensions."""
+    renamed = formula.rename(lambda name: new if name == old else name)
+    out = replace(renamed.out, tensor=formula.out.tensor)
+    def own(leaf: Expr) -> Expr:
+        return replace(leaf, view=None) if isinstance(leaf, Access) and leaf.tensor == new else leaf
+
+    return replace(renamed, out=out, body=transform(renamed.body, own))

@@ -1,0 +1,310 @@
+"""Which dimension runs along the lanes, which along the rows and vectors of the register tile, which loops go around it.
+
+The cost of a step of the tile is counted in cycles: two loads, two multiply-adds, four cycles until a sum can be used again. What fills the
+tile badly (a width of 10 in rows of 7) costs what it wastes. Choices depend on sizes and the target alone, never on a measurement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import prod
+
+from netspec.kernels.scalar import Call
+from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
+from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile
+from netspec.schedule.targets import Target
+
+TASKS, INNER, DEPTH = 4, 3, 3
+"""How many loops a driver has at most: cut among threads, around the tile, in the tile."""
+TYPICAL = 8
+"""Images assumed where the batch decides a cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Names of dimensions (vectors may be blocks of the lane dimension itself) and the tile's size."""
+
+    lane: str | None
+    row: str | None
+    vector: str | None
+    rows: int
+    vectors: int
+    cost: float
+
+
+def typical(size: Size) -> int:
+    """A size for the cost model."""
+    return size if isinstance(size, int) else size.resolve(TYPICAL * size.unit)
+
+
+def tile_nest(name: str, origin: str, nest: Nest, target: Target) -> Launch:
+    """A launch that evaluates a nest on a target."""
+    choice = choose(nest, target)
+    return _Assembly(nest, choice, target).launch(name, origin)
+
+
+def choose(nest: Nest, target: Target) -> Choice:
+    """The cheapest choice."""
+    factors = _factors(nest)
+    best: Choice | None = None
+    for lane in _lanes(nest):
+        for row, vector in _pairs(nest, lane, factors):
+            candidate = _cost(nest, target, factors, lane, row, vector)
+            if best is None or candidate.cost < best.cost * 0.999:
+                best = candidate
+    assert best is not None
+    return best
+
+
+def _factors(nest: Nest) -> tuple[int, int] | None:
+    match nest.combine, nest.body:
+        case "sum", Call("mul", (Slot(a), Slot(b))) if a != b:
+            return a, b
+        case _:
+            return None
+
+
+def _lanes(nest: Nest) -> list[Dim | None]:
+    """Dimensions that can run along the lanes: those of the result; where sums are formed, also one that all factors follow."""
+    clipped = {clip.dim for clip in nest.clips}
+    kept: list[Dim | None] = [dim for dim in nest.dims if dim.kept and dim.strides[0]]
+    summed: list[Dim | None] = []
+    if nest.combine == "sum":
+        summed = [dim for dim in nest.dims if not dim.kept and dim.name not in clipped and _follows(nest, dim)]
+    return kept + summed or [None]
+
+
+def _follows(nest: Nest, dim: Dim) -> bool:
+    return all(stride in (0, FLOAT if source.what == "memory" else 1) for stride, source in zip(dim.strides, nest.sources, strict=True))
+
+
+def _pairs(nest: Nest, lane: Dim | None, factors: tuple[int, int] | None) -> list[tuple[Dim | None, Dim | None]]:
+    """Candidates for (rows, vectors). Rows move one factor, vectors the other one."""
+    bound = _bound_by_clips(nest)
+    others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and isinstance(dim.extent, int) and dim.name not in bound]
+    vectors: list[Dim | None] = [None, *others]
+    if lane is not None and lane.kept:
+        vectors.append(lane)
+    if factors is None:
+        if nest.combine == "none" or lane is None or not lane.kept:
+            return [(None, lane if lane is not None and lane.kept else None)]
+        return [(None, vector) for vector in vectors]
+    pairs: list[tuple[Dim | None, Dim | None]] = []
+    for row in [None, *others]:
+        for vector in vectors:
+            if row is None or vector is None or row is not vector:
+                pairs.append((row, vector))
+    return pairs
+
+
+def _bound_by_clips(nest: Nest) -> set[str]:
+    """Dimensions that decide where a clipped loop ends: each step of them needs a loop of its own."""
+    return {dim.name for clip in nest.clips for dim in nest.dims if dim.kept and dim.strides[clip.operand]}
+
+
+def _cost(nest: Nest, target: Target, factors: tuple[int, int] | None, lane: Dim | None, row: Dim | None, vector: Dim | None) -> Choice:
+    lanes = target.lanes
+    extent = 1 if lane is None else typical(lane.extent)
+    blocks = -(-extent // lanes)
+    inside = [dim for dim in nest.dims if not dim.kept and dim is not lane]
+    depth = prod(typical(dim.extent) for dim in inside) or 1
+    waste = blocks * lanes / extent
+    slots = range(len(nest.sources)) if factors is None else factors
+    moved = tuple((_moves(nest, s, row), _moves(nest, s, lane if vector is lane else vector), _gathers(nest, s, lane)) for s in slots)
+    summed = lane is not None and not lane.kept
+    ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or nest.results[0][0] == s)
+    rows_extent = 1 if row is None else typical(row.extent)
+    vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
+    rows, vectors, cycles = _tile_size(
+        target.registers, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), lanes
+    )
+    volume = prod(typical(dim.extent) for dim in nest.dims) / extent
+    return Choice(
+        None if lane is None else lane.name, None if row is None else row.name, None if vector is None else vector.name, rows, vectors,
+        cycles * waste * volume * extent / lanes,
+    )  # fmt: skip
+
+
+def _moves(nest: Nest, slot: int, dim: Dim | None) -> bool:
+    return dim is not None and dim.strides[slot] != 0
+
+
+def _gathers(nest: Nest, slot: int, lane: Dim | None) -> bool:
+    if lane is None or nest.sources[slot].what != "memory":
+        return False
+    return lane.strides[slot] not in (0, FLOAT)
+
+
+@lru_cache(maxsize=4096)
+def _tile_size(
+    registers: int,
+    rows_extent: int,
+    vectors_extent: int,
+    masked: bool,
+    moved: tuple[tuple[bool, bool, bool], ...],
+    contraction: bool,
+    depth: int,
+    summed: bool,
+    gathered_ends: int,
+    lanes: int,
+) -> tuple[int, int, float]:
+    """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
+    best = (1, 1, float("inf"))
+    most = registers - 4 if contraction else min(8, registers // 2)
+    for vectors in range(1, min(vectors_extent, most) + 1):
+        for rows in range(1, min(rows_extent, most // vectors) + 1):
+            if contraction and rows * vectors + min(rows, vectors) + 1 > registers:
+                continue
+            cells = rows * vectors
+            loads = sum((rows if r else 1) * (vectors if v else 1) * (lanes if g else 1) for r, v, g in moved)
+            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0)
+            ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
+            useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
+            cycles = (step + ends / depth) / useful
+            if cycles < best[2] * 0.995:
+                best = rows, vectors, cycles
+    return best
+
+
+class _Assembly:
+    """Turns a choice into a tile, its operands and its loops."""
+
+    def __init__(self, nest: Nest, choice: Choice, target: Target) -> None:
+        by_name = {dim.name: dim for dim in nest.dims}
+        self.nest, self.choice, self.target = nest, choice, target
+        self.lane = by_name.get(choice.lane or "")
+        self.row = by_name.get(choice.row or "")
+        self.vector = by_name.get(choice.vector or "")
+        self.lanes = target.lanes if self.lane is not None else 1
+        self.sources = list(nest.sources)
+        self.extra: list[tuple[Source, dict[str, int]]] = []
+
+    def launch(self, name: str, origin: str) -> Launch:
+        """All of it."""
+        nest, choice = self.nest, self.choice
+        inside = [dim for dim in nest.dims if not dim.kept and dim is not self.lane]
+        inside.sort(key=self._reading_order)
+        assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
+        around = self._around()
+        ragged_rows = self._left("rows", self.row, choice.rows)
+        ragged_vectors = self.vector is not self.lane and self._left("vectors", self.vector, choice.vectors)
+        tail = self._tail()
+        kinds, operands = self._operands()
+        tile = Tile(
+            lanes=self.lanes,
+            rows=choice.rows,
+            vectors=choice.vectors,
+            kinds=kinds,
+            results=tuple(nest.results),
+            combine=nest.combine,  # pyright: ignore[reportArgumentType]
+            depth=len(inside),
+            body=nest.body,
+            position=nest.position,
+            lane_sum=self.lane is not None and not self.lane.kept,
+            tail=tail,
+            ragged_rows=ragged_rows,
+            ragged_vectors=ragged_vectors,
+            clipped=tuple(self._loop_number(inside, clip) for clip in nest.clips),
+            fma=self.target.fma,
+        )
+        tasks, inner = self._cut(around)
+        return Launch(name, tile, operands, tasks, inner, tuple(self._loop(dim) for dim in inside), origin)
+
+    def _reading_order(self, dim: Dim) -> int:
+        first = self.nest.position if self.nest.position is not None else len(self.nest.results)
+        return -max(abs(stride) for stride in dim.strides[first : first + 2] or (0,))
+
+    def _loop_number(self, inside: list[Dim], clip: Clip) -> int:
+        return next(i for i, dim in enumerate(inside) if dim.name == clip.dim)
+
+    def _around(self) -> list[Dim]:
+        """The loops around the tile, outermost first: whole dimensions by how far the result moves, then blocks of vectors, then of rows."""
+        plain = [dim for dim in self.nest.dims if dim.kept and dim not in (self.lane, self.row, self.vector)]
+        plain.sort(key=lambda dim: (isinstance(dim.extent, int), -abs(dim.strides[0])))
+        blocks: list[Dim] = []
+        if self.lane is not None:
+            step = self.lanes * (self.choice.vectors if self.vector is self.lane else 1)
+            blocks.append(_blocked(self.lane, step))
+        if self.vector is not None and self.vector is not self.lane:
+            blocks.append(_blocked(self.vector, self.choice.vectors))
+        if self.row is not None:
+            blocks.append(_blocked(self.row, self.choice.rows))
+        return [dim for dim in plain + blocks if dim.extent != 1]
+
+    def _left(self, what: str, dim: Dim | None, step: int) -> bool:
+        """Add the operand that tells how many rows or vectors are left, when they do not come out even."""
+        if dim is None or (isinstance(dim.extent, int) and dim.extent % step == 0):
+            return False
+        self.extra.append((Source("index", None, dim.extent), {dim.name: -1}))
+        return True
+
+    def _tail(self) -> bool:
+        """Add the operand that tells how many lanes are left, when the last vector is not full or memory ends with the batch."""
+        lane = self.lane
+        if lane is None:
+            return False
+        touches = any(source.external and stride for source, stride in zip(self.sources, lane.strides, strict=True))
+        images = lane.name.endswith(".lane")
+        if images:
+            if not touches:
+                return False
+            block = next((dim.name for dim in self.nest.dims if dim.name == lane.name.removesuffix(".lane") + ".block"), None)
+            moves = {lane.name: -1} | ({block: -self.lanes} if block else {})
+            self.extra.append((Source("index", None, Count(), block=0 if block else -self.lanes), moves))
+            return True
+        step = self.lanes * (self.choice.vectors if self.vector is self.lane else 1)
+        if isinstance(lane.extent, int) and lane.extent % step == 0:
+            return False
+        self.extra.append((Source("index", None, lane.extent), {lane.name: -1}))
+        return True
+
+    def _operands(self) -> tuple[tuple[Kind, ...], tuple[Operand, ...]]:
+        kinds: list[Kind] = []
+        operands: list[Operand] = []
+        for number, source in enumerate(self.sources):
+            lane, row, vector = (self._stride(dim, number) for dim in (self.lane, self.row, self.vector))
+            vector *= self.lanes if self.vector is self.lane else 1
+            kinds.append(kind_of(source, lane, FLOAT if source.what == "memory" else 1, row, vector))
+            clip = next((clip for clip in self.nest.clips if clip.operand == number), None)
+            size, step = (clip.size, clip.dilation) if clip else (0, 0)
+            operands.append(Operand(source.buffer, source.offset, row, vector, lane, source.block, source.part, size, step))
+        for source, moves in self.extra:
+            row, vector = (moves.get(dim.name, 0) if dim else 0 for dim in (self.row, self.vector))
+            vector *= self.lanes if self.vector is self.lane else 1
+            kinds.append(Kind("index", "same", False, vector != 0))
+            operands.append(Operand(None, source.offset, 0, vector, 0, source.block))
+        return tuple(kinds), tuple(operands)
+
+    def _stride(self, dim: Dim | None, number: int) -> int:
+        return 0 if dim is None else dim.strides[number]
+
+    def _loop(self, dim: Dim) -> Loop:
+        strides = list(dim.strides)
+        for _, moves in self.extra:
+            name, _, factor = dim.name.partition("/")
+            strides.append(moves.get(name, 0) * int(factor or 1))
+        return Loop(dim.name, dim.extent, tuple(strides))
+
+    def _cut(self, around: list[Dim]) -> tuple[tuple[Loop, ...], tuple[Loop, ...]]:
+        """Which loops are tasks: enough of them, outermost first, to occupy many threads; the rest runs in each task."""
+        loops = [self._loop(dim) for dim in around]
+        tasks, count = 0, 1
+        while tasks < len(loops) and tasks < TASKS and (len(loops) - tasks > INNER or count < 64):
+            extent = typical(loops[tasks].extent)
+            if len(loops) - tasks <= INNER and count >= 16 and extent * count > 4096:
+                break
+            count *= extent
+            tasks += 1
+        assert len(loops) - tasks <= INNER, f"{len(loops)} loops around a tile: {[str(loop.axis) for loop in loops]}"
+        return tuple(loops[:tasks]), tuple(loops[tasks:])
+
+
+def _blocked(dim: Dim, step: int) -> Dim:
+    extent: Size
+    match dim.extent:
+        case int():
+            extent = -(-dim.extent // step)
+        case Count():
+            extent = replace(dim.extent, divide=dim.extent.divide * step)
+    return Dim(f"{dim.name}/{step}", extent, dim.kept, tuple(stride * step for stride in dim.strides))
