@@ -8,14 +8,14 @@ the statement is blanked: the parser goes back to where it began and takes a pla
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.diagnostics import Diagnostic
-from netspec.syntax.brackets import pair, suspect
-from netspec.syntax.explain import explain
-from netspec.syntax.situation import Repair, Situation
 from netspec.syntax.tables import Machine, Token
 from netspec.syntax.tokens import CLOSERS, CONTINUES, DECLARATIONS, END, OPENERS, SEPARATORS, SPELLING
+
+if TYPE_CHECKING:
+    from netspec.syntax.situation import Repair, Situation
 
 MAX_ERRORS: Final = 20
 _STOPS: Final = frozenset({"LBRACE", "RBRACE", "VBAR", "_SEMICOLON"})
@@ -99,11 +99,16 @@ class Recovery:
             self._blank()  # one statement, one error: the rest would be consequences
             return
         mark.faulty = True
+        from netspec.syntax.explain import explain  # a sound file does not wait for it
+
         diagnostic, repair = explain(self._situation(found))
         self.errors.append(diagnostic)
         self._repair(found, repair)
 
     def _situation(self, found: Token) -> Situation:
+        from netspec.syntax.brackets import suspect
+        from netspec.syntax.situation import Situation
+
         following = next((token for token in self.tokens[self.index + 1 : self.index + 3] if token.type != "_NL"), None)
         before = (self.tokens[at] for at in range(self.index - 1, -1, -1))
         mark = self.marks[-1]
@@ -205,5 +210,7 @@ class Recovery:
     def _closing(self) -> dict[int, int]:
         """For each bracket that is closed, by the place of its character: the index of the token that closes it."""
         if self._pairs is None:
+            from netspec.syntax.brackets import pair
+
             self._pairs = pair(self.tokens)
         return self._pairs
