@@ -65,18 +65,18 @@ def _duration(value: object) -> object:
             return value
         case Quantity(amount, unit):
             raise ValueError(f"a duration counts epochs or steps, not {unit}: `{number(amount)} epochs`")
-        case float() if 0 < value <= 1:
+        case float() if 0 < value < 1:
             return value
-        case int() | float() if not isinstance(value, bool) and value > 1:
-            raise ValueError(f"what does {number(value)} count? `{number(value)} epochs` or `{number(value)} steps`")
-        case 1:
-            raise ValueError("what does 1 count? `1 epoch`, `1 step`, or `100%` of the run")
+        case int() | float() if not isinstance(value, bool) and value > 0:
+            raise ValueError(
+                f"what does {number(value)} count? `{number(value)} epochs` or `{number(value)} steps`; all of the run needs no duration"
+            )
         case _:
             raise ValueError("a duration is `2 epochs`, `500 steps` or `5%` of the run")
 
 
 Duration = Annotated[Quantity | float, BeforeValidator(_duration)]
-"""`2 epochs`, `500 steps`, or a share of the run in (0, 1]."""
+"""`2 epochs`, `500 steps`, or a share of the run in (0, 1)."""
 
 
 def _degrees(value: object) -> object:

@@ -1,0 +1,159 @@
+"""The rate of every step, beside PyTorch's schedulers; and chains that do not add up."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from netspec.training.quantity import Quantity
+from netspec.training.schedules import AnyPhase, Constant, Cosine, Linear, Run, Step, Warmup, mismatch, rates
+
+
+def epochs(count: str) -> Quantity:
+    return Quantity(Fraction(count), "epochs")
+
+
+def steps(count: int) -> Quantity:
+    return Quantity(Fraction(count), "steps")
+
+
+RUN = Run(total=60, per_epoch=6)
+
+
+def torch_rates(make: Any, peak: float, count: int) -> list[float]:
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+    scheduler = make(torch.optim.lr_scheduler, optimizer)
+    found = []
+    for _ in range(count):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("phases", "twin"),
+    [
+        ((Cosine(to=1e-3),), lambda s, o: s.CosineAnnealingLR(o, T_max=60, eta_min=1e-3)),
+        ((Linear(to=0.02),), lambda s, o: s.LinearLR(o, start_factor=1, end_factor=0.1, total_iters=60)),
+        ((Warmup(duration=steps(20)), Constant()), lambda s, o: s.LinearLR(o, start_factor=1 / 20, end_factor=1, total_iters=19)),
+        (
+            (Step(boundaries=(epochs("2"), steps(30)), values=(0.2, 0.02, 0.002)),),
+            lambda s, o: s.MultiStepLR(o, milestones=[12, 30], gamma=0.1),
+        ),
+    ],
+)
+def test_equals_torch(phases: tuple[AnyPhase, ...], twin: Any) -> None:
+    np.testing.assert_allclose(rates(phases, 0.2, RUN), torch_rates(twin, 0.2, 60), rtol=1e-9, atol=1e-12)
+
+
+def test_warmup_then_cosine_meet_at_the_peak() -> None:
+    found = rates((Warmup(duration=epochs("2")), Cosine(duration=epochs("8"), to=1e-4)), 0.05, RUN)
+    assert len(found) == 60
+    assert found[0] == pytest.approx(0.05 / 12)
+    assert found[11] == found[12] == 0.05
+    assert np.all(np.diff(found[12:]) < 0)
+    assert 1e-4 < found[-1] < 2e-4
+
+
+def test_each_phase_starts_where_the_last_one_ended() -> None:
+    chain = (Linear(duration=0.25, to=0.4), Constant(duration=steps(15)), Cosine(duration=0.25, to=0.1), Constant())
+    found = rates(chain, 1.0, RUN)
+    assert found[0] == 1.0
+    assert found[15:31] == [0.4] * 16
+    assert found[45:] == [0.1] * 15
+
+
+def test_no_schedule_keeps_the_rate() -> None:
+    assert rates((), 0.3, Run(4, 2)) == [0.3] * 4
+
+
+def test_durations_that_are_no_whole_steps_still_add_up() -> None:
+    third = Quantity(Fraction(1, 3), "epochs")
+    found = rates((Constant(duration=third), Linear(duration=third, to=0.5), Constant()), 1.0, Run(10, 10))
+    assert len(found) == 10
+    assert found[:4] == [1.0] * 4
+    assert found[7:] == [0.5] * 3
+
+
+def test_step_after_a_warmup_counts_from_the_start_of_the_run() -> None:
+    found = rates((Warmup(duration=epochs("1")), Step(boundaries=(epochs("5"),), values=(0.2, 0.1))), 0.2, RUN)
+    assert found[6:30] == [0.2] * 24
+    assert found[30:] == [0.1] * 30
+
+
+@pytest.mark.parametrize(
+    ("phases", "message", "help"),
+    [
+        (
+            (Warmup(duration=epochs("5")), Cosine(duration=epochs("80"))),
+            "schedule covers 85 of 90 epochs",
+            "extend `cosine` to 85 epochs, or add `constant(5 epochs)`",
+        ),
+        (
+            (Warmup(duration=epochs("5")), Cosine(duration=epochs("90"))),
+            "schedule covers 95 of 90 epochs",
+            "shorten `cosine` to 85 epochs, or set `epochs = 95`",
+        ),
+        ((Warmup(), Cosine()), "`warmup` has no duration, but a phase follows it", "say how long: `warmup(5 epochs)`"),
+        ((Cosine(to=0.5), Constant()), "`cosine` has no duration, but a phase follows it", "say how long: `cosine(5 epochs, to=0.5)`"),
+        (
+            (Warmup(duration=epochs("90")), Cosine()),
+            "schedule leaves nothing of the 90 epochs for `cosine`",
+            "shorten the phases before it",
+        ),
+        (
+            (Warmup(duration=0.5), Linear(duration=0.4)),
+            "schedule covers 81 of 90 epochs",
+            "extend `linear` to 45 epochs, or add `constant(9 epochs)`",
+        ),
+        (
+            (Step(boundaries=(epochs("30"), epochs("100")), values=(3.0, 2.0, 1.0)),),
+            "boundary 100 epochs of `step` is not within the 90 epochs of the run",
+            "boundaries rise, count from the start of the run, and lie within it",
+        ),
+        (
+            (Step(boundaries=(epochs("60"), epochs("30")), values=(3.0, 2.0, 1.0)),),
+            "boundary 30 epochs of `step` is not after 60 epochs",
+            "boundaries rise, count from the start of the run, and lie within it",
+        ),
+        (
+            (Warmup(duration=epochs("10")), Step(boundaries=(epochs("5"),), values=(2.0, 1.0))),
+            "boundary 5 epochs of `step` is not after 10 epochs",
+            "boundaries rise, count from the start of the run, and lie within it",
+        ),
+    ],
+)
+def test_chains_that_do_not_add_up(phases: tuple[AnyPhase, ...], message: str, help: str) -> None:
+    run = Run(total=90, per_epoch=1)
+    assert mismatch(phases, run, "epochs") == (message, help)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        rates(phases, 0.1, run)
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (2, "what does 2 count"),
+        (1, "what does 1 count"),
+        (Quantity(Fraction(2), "deg"), "epochs or steps, not deg"),
+        (Quantity(Fraction(0), "epochs"), "must be positive"),
+        (True, "a duration is"),
+        ("2 epochs", "a duration is"),
+    ],
+)
+def test_durations_say_what_they_count(duration: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Warmup.model_validate({"duration": duration})
+
+
+def test_step_needs_one_rate_more_than_boundaries() -> None:
+    with pytest.raises(ValidationError, match="2 boundaries need 3 rates, got 2"):
+        Step(boundaries=(epochs("2"), epochs("4")), values=(0.1, 0.01))
