@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Any
 
@@ -134,7 +133,7 @@ def test_step_after_a_warmup_counts_from_the_start_of_the_run() -> None:
 def test_chains_that_do_not_add_up(phases: tuple[AnyPhase, ...], message: str, help: str) -> None:
     run = Run(total=90, per_epoch=1)
     assert mismatch(phases, run, "epochs") == (message, help)
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=r"^(schedule|boundary|`\w+` has no duration)"):
         rates(phases, 0.1, run)
 
 
