@@ -9,7 +9,7 @@ from pydantic import Field
 PositiveInt = Annotated[int, Field(ge=1)]
 NaturalInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """`2`, the same for height and width, or `(2, 1)`."""

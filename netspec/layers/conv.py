@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
@@ -38,7 +39,8 @@ class Conv(Layer):
         """[c, h, w] of the result."""
         channels = picture(self.name, inputs[0])[0]
         if channels % self.groups or self.c % self.groups:
-            both = ", ".join(str(item) for item in range(1, min(channels, self.c) + 1) if channels % item == self.c % item == 0)
+            common = gcd(channels, self.c)
+            both = ", ".join(str(item) for item in range(1, min(common, 1024) + 1) if common % item == 0)
             message = f"groups={self.groups} does not divide {channels} -> {self.c} channels"
             raise ShapeError(message, code="E0205", argument="groups", help=f"divisors of both: {both}")
         height, width = self._slides(inputs[0])

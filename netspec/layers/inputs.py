@@ -6,6 +6,7 @@ from math import sqrt
 
 from netspec.graph.types import Init, Shape, ShapeError
 from netspec.kernels.affine import Axis, N
+from netspec.kernels.scalar import Expr, RuntimeScalar, call, select
 
 DIMENSIONS = {1: ("features",), 2: ("steps", "features"), 3: ("channels", "height", "width")}
 """What users call the dimensions of [f], [t, f] and [c, h, w]."""
@@ -16,6 +17,15 @@ LETTERS = {1: "f", 2: "tf", 3: "chw"}
 def axes_of(shape: Shape) -> tuple[Axis, ...]:
     """The batch axis n and one axis for each dimension, named as the language names it."""
     return (Axis("n", N), *(Axis(letter, extent) for letter, extent in zip(LETTERS[len(shape)], shape, strict=True)))
+
+
+BATCH = RuntimeScalar("N")
+"""How many samples the batch really holds, of the places it was compiled for."""
+
+
+def present(n: Axis, value: Expr) -> Expr:
+    """The value for samples of the batch; 0 at the places beyond, which count nothing and get no gradient."""
+    return select(call("lt", n, BATCH), value, 0.0)
 
 
 def show(shape: Shape) -> str:

@@ -6,20 +6,18 @@ from math import prod
 from typing import ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError
-from netspec.kernels.affine import Axis, N, affine, axes
+from netspec.kernels.affine import N, axes
 from netspec.kernels.formula import Tensor, d, each, largest, total
-from netspec.kernels.scalar import AxisIndex, Expr, RuntimeScalar, call, exp, log, select
-from netspec.layers.arguments import Fraction
-from netspec.layers.inputs import axes_of, show
-
-BATCH = RuntimeScalar("N")
-"""How many samples the batch holds; places beyond them count nothing and get no gradient."""
+from netspec.kernels.scalar import call, exp, log, select
+from netspec.layers.arguments import Share
+from netspec.layers.inputs import BATCH, axes_of, present, show
 
 
 class Loss(Layer):
     """Reads `x`, an output of the net, and `target`; writes `loss`, one number of shape [1]. Its gradient takes d:loss as 1."""
 
     operands: ClassVar[tuple[str, ...]] = ("x", "target")
+    result: ClassVar[str] = "loss"
 
     def target(self, x: Shape) -> Shape:
         """The shape of a sample's target."""
@@ -40,7 +38,7 @@ class CrossEntropy(Loss):
     name: ClassVar[str] = "cross_entropy"
     examples: ClassVar[tuple[Example, ...]] = (Example({}, ((5,),)), Example({"label_smoothing": 0.1}, ((4,),)))
 
-    label_smoothing: Fraction = 0.0
+    label_smoothing: Share = 0.0
 
     def target(self, x: Shape) -> Shape:
         """One class: []."""
@@ -63,11 +61,11 @@ class CrossEntropy(Loss):
                 largest(peak, x, guess),
                 total(summed, exp(x - peak)),
                 total(picked, share * (x - peak)),
-                total(loss_sum, _present(n, log(summed) - picked)),
+                total(loss_sum, present(n, log(summed) - picked)),
                 each(loss, loss_sum / BATCH),
-                total(correct, _present(n, call("eq", guess, target))),
+                total(correct, present(n, call("eq", guess, target))),
             ),
-            (each(dx, _present(n, (exp(x - peak) / summed - share) / BATCH)),),
+            (each(dx, present(n, (exp(x - peak) / summed - share) / BATCH)),),
         )
 
 
@@ -88,11 +86,6 @@ class Mse(Loss):
         loss_sum, loss = Tensor("loss_sum")[0], Tensor("loss")[0]
         error, count = x - target, BATCH * prod(inputs[0])
         return Computation(
-            (total(loss_sum, _present(axes[0], error * error)), each(loss, loss_sum / count)),
-            (each(dx, _present(axes[0], 2 * error / count)),),
+            (total(loss_sum, present(axes[0], error * error)), each(loss, loss_sum / count)),
+            (each(dx, present(axes[0], 2 * error / count)),),
         )
-
-
-def _present(n: Axis, value: Expr) -> Expr:
-    """The value for samples of the batch, 0 for the places beyond its end."""
-    return select(call("lt", AxisIndex(affine(n)), BATCH), value, 0.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, TensorType, Weight
-from netspec.kernels.affine import Axis, affine
+from netspec.kernels.affine import Axis
 from netspec.kernels.formula import Formula, Tensor, d, each, total
-from netspec.kernels.scalar import AxisIndex, Expr, RuntimeScalar, call, maximum, select, sqrt_
-from netspec.layers.arguments import Fraction, PositiveFloat
-from netspec.layers.inputs import axes_of, channels_first
+from netspec.kernels.scalar import Expr, maximum, sqrt_
+from netspec.layers.arguments import PositiveFloat, Share
+from netspec.layers.inputs import BATCH, axes_of, channels_first, present
 
 
 class Bn(Layer):
@@ -23,7 +23,7 @@ class Bn(Layer):
     )
 
     eps: PositiveFloat = 1e-5
-    momentum: Fraction = 0.1
+    momentum: Share = 0.1
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
@@ -59,9 +59,9 @@ class Bn(Layer):
         centred = x[axes] - batch_mean[c]
         unbiased = squares[c] / maximum(1, count - 1)
         return (
-            total(summed[c], _present(n, x[axes])),
+            total(summed[c], present(n, x[axes])),
             each(batch_mean[c], summed[c] / count),
-            total(squares[c], _present(n, centred * centred)),
+            total(squares[c], present(n, centred * centred)),
             each(batch_var[c], squares[c] / count),
             each(inverse[c], 1 / sqrt_(batch_var[c] + self.eps)),
             each(next_mean[c], (1 - self.momentum) * mean[c] + self.momentum * batch_mean[c]),
@@ -76,11 +76,11 @@ class Bn(Layer):
         z = (x[axes] - batch_mean[c]) * inverse[c]
         back = dy[axes] - dy_sum[c] / _count(axes) - z * (dy_dot[c] / _count(axes))
         return (
-            total(dy_sum[c], _present(n, dy[axes])),
-            total(dy_dot[c], _present(n, dy[axes] * z)),
+            total(dy_sum[c], present(n, dy[axes])),
+            total(dy_dot[c], present(n, dy[axes] * z)),
             each(dshift[c], dy_sum[c]),
             each(dscale[c], dy_dot[c]),
-            each(dx[axes], _present(n, scale[c] * inverse[c] * back)),
+            each(dx[axes], present(n, scale[c] * inverse[c] * back)),
         )
 
 
@@ -90,15 +90,10 @@ def _normalised(axes: tuple[Axis, ...]) -> Formula:
     return each(y[axes], (x[axes] - batch_mean[c]) * (scale[c] * inverse[c]) + shift[c])
 
 
-def _present(n: Axis, value: Expr) -> Expr:
-    """The value for samples of the batch, 0 for the places beyond its end."""
-    return select(call("lt", AxisIndex(affine(n)), RuntimeScalar("N")), value, 0.0)
-
-
 def _count(axes: tuple[Axis, ...]) -> Expr:
     """How many elements of a channel the batch holds."""
     pixels = 1
     for axis in axes[2:]:
         assert isinstance(axis.extent, int)
         pixels *= axis.extent
-    return RuntimeScalar("N") * pixels
+    return BATCH * pixels

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netspec.graph.types import Computation, Example, Layer, Shape
 from netspec.kernels.formula import Tensor, each
 from netspec.kernels.scalar import call, random, select
-from netspec.layers.arguments import Fraction
+from netspec.layers.arguments import Share
 from netspec.layers.inputs import axes_of
 
 
@@ -17,7 +17,7 @@ class Dropout(Layer):
     name: ClassVar[str] = "dropout"
     examples: ClassVar[tuple[Example, ...]] = (Example({"rate": 0.4}, ((9,),)), Example({"rate": 0.2}, ((3, 4, 5),)))
 
-    rate: Fraction = 0.5
+    rate: Share = 0.5
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
