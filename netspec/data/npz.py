@@ -90,11 +90,11 @@ def _header(path: Path, name: str, stream: BinaryIO) -> tuple[tuple[int, ...], b
         version = npy.read_magic(stream)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         shape, fortran, dtype = read(stream, max_header_size=_HEADER)
-    except (ValueError, KeyError) as error:
-        reason = "objects, which only pickle can read" if "pickle" in str(error) else "a header that is not NumPy's"
-        raise UserError(f"{path}: `{name}` has {reason}", "write plain arrays with numpy.savez") from error
+    except Exception as error:  # the parser behind it lets through whatever ast and tokenize raise
+        raise UserError(f"{path}: `{name}` has a header that is not NumPy's", "write plain arrays with numpy.savez") from error
     if 0 in shape:
         raise UserError(f"{path}: `{name}` is empty, its shape is {list(shape)}")
     if dtype.kind not in "buif":
-        raise UserError(f"{path}: `{name}` holds {dtype}, expected numbers", "write bytes (uint8) or floats (float32)")
+        kind = "objects, which only pickle can read" if dtype.hasobject else str(dtype)
+        raise UserError(f"{path}: `{name}` holds {kind}, expected numbers", "write bytes (uint8) or floats (float32)")
     return shape, fortran, dtype
