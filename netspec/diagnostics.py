@@ -89,6 +89,10 @@ class UserError(Exception):
         super().__init__(message if help is None else f"{message}\n  = help: {help}")
 
 
+class UsageError(UserError):
+    """A mistake in the command or the call, not in a file: a parameter, net or target that does not exist. Exit code 2."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """The known names closest to `name` by edit distance, none when nothing is close enough to be meant."""
     scored = sorted((_distance(name.lower(), item.lower()), item) for item in set(known))

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from netspec.diagnostics import Source, SpecError, did_you_mean
+from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
 from netspec.elaborate.build import Build
 from netspec.elaborate.expect import expectations
 from netspec.elaborate.memory import Memory, memory
-from netspec.elaborate.nets import Elaborator, Setting, UnknownSetting, addresses
+from netspec.elaborate.nets import Elaborator, Setting, addresses
 from netspec.elaborate.plans import check_plan
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.results import CheckedNet, Elaborated, Expectation, Row
@@ -20,7 +20,7 @@ from netspec.elaborate.values import Tensor, show
 from netspec.syntax import tree
 from netspec.training import TrainPlan
 
-__all__ = ["CheckedNet", "Elaborated", "Expectation", "Row", "Setting", "UnknownSetting", "elaborate", "examine"]
+__all__ = ["CheckedNet", "Elaborated", "Expectation", "Row", "Setting", "elaborate", "examine"]
 
 _FRAMES = 12_000
 """Python frames for 64 calls of blocks within each other, each of 64 bodies: what the limits allow must not end in a RecursionError."""
@@ -32,7 +32,7 @@ _MOMENTUM = 1
 def elaborate(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] | None = None, *, net: str | None = None) -> Elaborated:
     """The nets of a file. `settings` override `param`s and nets' parameters; `net` chooses one net by name.
 
-    Raises SpecError with every error of the file, UnknownSetting for a setting or net that the file does not have.
+    Raises SpecError with every error of the file, UsageError for a setting or net that the file does not have.
     """
     found = examine(spec, source, settings, net=net)
     if found.failed:
@@ -86,7 +86,7 @@ def _chosen(work: Elaborator, only: str | None) -> list[str]:
         return names
     same = [name for name in names if name == only] or [name for name in names if name.lower() == only.lower()]
     if not same:
-        raise UnknownSetting(f"no net `{only}` in {work.spec.file}", did_you_mean(only, names))
+        raise UsageError(f"no net `{only}` in {work.spec.file}", did_you_mean(only, names))
     return same[:1]
 
 
@@ -110,7 +110,7 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Ma
         dict(build.inputs),
         {key: build.value_name(value.number) for key, value in outputs.items()},
         {address: build.value_name(number) for address, number in addresses(build.labels).items()},
-        tuple(_rows(build)),
+        tuple(_rows(build))[: build.sound],
         graph,
     )
     plan = _plan(net, work, trained)

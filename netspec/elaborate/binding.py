@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from netspec.diagnostics import Label, Span, did_you_mean
+from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
 from netspec.elaborate.arithmetic import size
 from netspec.elaborate.evaluate import evaluate, not_yet
 from netspec.elaborate.scope import Scope
@@ -107,7 +107,8 @@ def _accept(what: str, names: Sequence[str], name: str, keyword: bool, span: Spa
         takes = f"`{what}` takes {len(names)} argument{'s' * (len(names) != 1)}"
         problems.report("E0107", f"too many arguments for `{what}`", span, frame=scope.frame, label=takes, help=f"they are: {listed}")
     elif name not in names:
-        problems.report("E0104", f"`{what}` has no argument `{name}`", span, frame=scope.frame, help=_arguments_help(what, name, names))
+        fix = next((Fix(span, item) for item in nearest(name, names)), None)
+        problems.report("E0104", f"`{what}` has no argument `{name}`", span, frame=scope.frame, help=_arguments_help(what, name, names), fix=fix)
     elif name in found:
         labels = [Label(found[name].span, "given here")]
         text = f"the argument `{name}` of `{what}` is given twice"
@@ -118,9 +119,9 @@ def _accept(what: str, names: Sequence[str], name: str, keyword: bool, span: Spa
 
 
 def _arguments_help(what: str, name: str, names: Sequence[str]) -> str:
-    listed = ", ".join(names) if names else "none"
-    meant = did_you_mean(name, names) or ""
-    return f"{meant if meant.startswith('did') else ''} (`{what}` has {listed})".strip() if meant.startswith("did") else f"`{what}` has {listed}"
+    listed = f"`{what}` has {', '.join(names) or 'none'}"
+    close = nearest(name, names)
+    return f"did you mean `{close[0]}`? ({listed})" if close else listed
 
 
 def bind(model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope) -> Model | Poison:

@@ -73,6 +73,8 @@ def _chain(chain: tree.Chain, current: Current, place: Place, label: Labelled | 
                 current = _if(step, current, place)
             case _:
                 assert_never(step)
+        if current is POISON and place.build.sound is None:
+            place.build.sound = len(place.build.applied)
     return current
 
 

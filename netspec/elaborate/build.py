@@ -35,6 +35,7 @@ class Build:
         self.outputs: dict[str, Current] = {}
         self.labels: dict[str, Labelled] = {}
         self.weights = 0
+        self.sound: int | None = None  # how many layers stood when the first step failed
         self.where: Span | None = None  # the step at work, for what exceeds a limit
 
     def input(self, name: str, shape: Shape, span: Span) -> Tensor:

@@ -46,7 +46,7 @@ class Facts:
     @cached_property
     def looks(self) -> tuple[Look | None, ...]:
         """How it looks at each input."""
-        return looks(self.inference, self.inputs, self.output)
+        return looks(self.layer, self.inference, self.inputs, self.output)
 
     @cached_property
     def pads(self) -> tuple[tuple[int, int], ...] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeVar
 
-from netspec.diagnostics import Label, SpecError, UserError, did_you_mean
+from netspec.diagnostics import Label, SpecError, UsageError, did_you_mean
 from netspec.elaborate.binding import all_words, gather
 from netspec.elaborate.body import run
 from netspec.elaborate.build import Build
@@ -27,10 +27,6 @@ Setting = int | float | Fraction | bool | str | tuple["Setting", ...] | list["Se
 
 
 Named = TypeVar("Named", bound=tree.Block | tree.Net | tree.Alias | tree.Let | tree.Param)
-
-
-class UnknownSetting(UserError):
-    """A setting that no `param` and no net's parameter takes: a mistake in the command, not in the file."""
 
 
 class Elaborator:
@@ -99,7 +95,7 @@ class Elaborator:
         if name not in formals | params:
             known = sorted(formals | params)
             help = did_you_mean(name, known) or "the file has no parameters"
-            raise UnknownSetting(f"no parameter `{name}` in {self.spec.file}", help)
+            raise UsageError(f"no parameter `{name}` in {self.spec.file}", help)
         return self._read(name, value) if isinstance(value, str) else _exact(value)
 
     def _read(self, name: str, text: str) -> Value:
@@ -107,14 +103,14 @@ class Elaborator:
         try:
             parsed = parse(f"let value = {text}", place)
         except SpecError as error:
-            raise UnknownSetting(f"`{name}={text}`: {error.diagnostics[0].message}", "a value as the language writes it: `64`, `0.5`, `[3, 4]`") from None
+            raise UsageError(f"`{name}={text}`: {error.diagnostics[0].message}", "a value as the language writes it: `64`, `0.5`, `[3, 4]`") from None
         match parsed.declarations:
             case (tree.Let(value=expr),):
                 value = evaluate(expr, self.top, all_words(None))
             case _:
                 value = POISON
         if value is POISON:
-            raise UnknownSetting(f"`{name}={text}` is no value", "a value as the language writes it: `64`, `0.5`, `[3, 4]`")
+            raise UsageError(f"`{name}={text}` is no value", "a value as the language writes it: `64`, `0.5`, `[3, 4]`")
         return value
 
     # ── nets ─────────────────────────────────────────────────────────────────────────────────────

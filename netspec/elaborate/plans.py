@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netspec.diagnostics import Span, did_you_mean
+from netspec.diagnostics import Diagnostic, Span, did_you_mean
 from netspec.elaborate.results import CheckedNet
 from netspec.elaborate.train import Binder
 from netspec.graph.types import Shape, ShapeError
@@ -16,9 +16,16 @@ def check_plan(plan: TrainPlan, net: CheckedNet, binder: Binder) -> TrainPlan:
     """Report what does not go together, and return the plan with its loss bound to an output by name."""
     graph = net.graph
     names = None if graph is None else [weight.name for weight in graph.weights if weight.role == "trainable"]
+    missing: list[Diagnostic] = []
     for problem in problems(plan, names):
         span = binder.spans.get(problem.setting, binder.block.net.span)
-        binder.problems.report(problem.code, problem.message, span, help=problem.help)
+        # a block that is not written to its end can be checked, but not used
+        unfinished = problem.code == "E0305" and problem.setting not in binder.spans
+        severity = "warning" if unfinished else "error"
+        binder.problems.report(problem.code, problem.message, span, help=problem.help, severity=severity, part=problem.setting)
+        if unfinished:
+            missing.append(Diagnostic(problem.code, problem.message, span, help=problem.help))
+    plan = replace(plan, deferred=plan.deferred + tuple(missing))
     if graph is None or not plan.loss:
         return plan
     terms = tuple(replace(term, loss=_check_loss(term.loss, plan, net, binder)) for term in plan.loss)

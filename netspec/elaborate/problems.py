@@ -63,10 +63,14 @@ class Problems:
         help: str | None = None,
         fix: Fix | None = None,
         severity: Severity = "error",
+        part: str = "",
     ) -> Poison:
-        """Note a diagnostic; the same code at the same place is counted instead. Gives the poison to go on with."""
+        """Note a diagnostic; the same code at the same place is counted instead. Gives the poison to go on with.
+
+        `part` tells causes apart that have one place.
+        """
         self.errors += severity == "error"
-        key = code, span.start, span.end
+        key = f"{code} {part}", span.start, span.end
         if key in self._found:
             self._repeats[key] = self._repeats.get(key, 0) + 1
         elif len(self._found) < MOST:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from netspec.graph.types import Computation, Shape
+from netspec.graph.types import Computation, Layer, Shape
 from netspec.kernels.affine import Affine
 from netspec.kernels.scalar import Access, accesses
 
@@ -46,18 +46,14 @@ def of_input(shape: Shape) -> Reach | None:
     return Reach(ones, ones) if ones else None
 
 
-def looks(computation: Computation, inputs: tuple[Shape, ...], output: Shape) -> tuple[Look | None, ...]:
+def looks(layer: Layer, computation: Computation, inputs: tuple[Shape, ...], output: Shape) -> tuple[Look | None, ...]:
     """How a layer looks at each of its inputs; None where it sees all of it, or where there are no axes to look along."""
-    names = ("x",) if any(access.tensor == "x" for f in computation.formulas for access in accesses(f.body)) else _merged(len(inputs))
-    identity = {len(shape): ((Fraction(1), Fraction(1)),) * len(_places(len(shape))) for shape in inputs}
+    names = tuple(f"x{k}" for k in range(len(inputs))) if layer.merge else layer.operands
+    same = Fraction(1), Fraction(1)
     return tuple(
-        _look(computation, name, len(shape), identity[len(shape)]) if identity[len(shape)] and len(shape) == len(output) else None
+        _look(computation, layer.result, name, len(shape), (same,) * len(_places(len(shape)))) if len(shape) == len(output) > 1 else None
         for name, shape in zip(names, inputs, strict=True)
     )
-
-
-def _merged(count: int) -> tuple[str, ...]:
-    return tuple(f"x{k}" for k in range(count))
 
 
 def _places(rank: int) -> tuple[int, ...]:
@@ -65,7 +61,7 @@ def _places(rank: int) -> tuple[int, ...]:
     return {3: (-2, -1), 2: (1,)}.get(rank, ())
 
 
-def _look(computation: Computation, name: str, rank: int, identity: Look) -> Look | None:
+def _look(computation: Computation, result: str, name: str, rank: int, identity: Look) -> Look | None:
     known: dict[str, Look] = {name: identity}
     for formula in computation.formulas:
         found = [
@@ -75,7 +71,7 @@ def _look(computation: Computation, name: str, rank: int, identity: Look) -> Loo
         ]
         if found:
             known[formula.out.tensor] = tuple(max(item[k] for item in found) for k in range(len(identity)))
-    return known.get("y")
+    return known.get(result)
 
 
 def _composed(first: Look, then: Look) -> Look:

@@ -6,7 +6,7 @@ from collections.abc import Callable as Function
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netspec.diagnostics import Fix, Label, Span, did_you_mean
+from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
 from netspec.elaborate.binding import all_words, argument_names, bind, gather
 from netspec.elaborate.evaluate import evaluate, evaluate_truth, not_yet
 from netspec.elaborate.limits import MAX_DEPTH, LimitExceeded
@@ -65,8 +65,10 @@ def _unknown(step: tree.Call, place: Place, chain: tree.Chain) -> Poison:
     if name in LOSSES:
         help = f"losses stand in a `train` block: `loss = {name}`"
         return problems.report("E0101", f"`{name}` is a loss, not a step of a net", step.name.span, frame=scope.frame, help=help)
-    help = did_you_mean(name, [*scope.context.file.steps(), *UNBUILT])
-    return problems.report("E0101", f"unknown layer or block `{name}`", step.name.span, frame=scope.frame, help=help)
+    known = [*scope.context.file.steps(), *UNBUILT]
+    fix = next((Fix(step.name.span, item) for item in nearest(name, known)), None)
+    help = did_you_mean(name, known)
+    return problems.report("E0101", f"unknown layer or block `{name}`", step.name.span, frame=scope.frame, help=help, fix=fix)
 
 
 def _not_a_step(step: tree.Call, value: object, place: Place, chain: tree.Chain) -> Poison:

@@ -1,0 +1,45 @@
+"""Check a spec: from its text to a report. Needs neither numpy nor numba."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netspec import settings as environment
+from netspec import sources
+from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
+from netspec.elaborate import Setting, examine
+from netspec.report import Report
+from netspec.schedule.targets import TARGETS
+from netspec.syntax.parse import parse
+
+
+def check(path_or_text: str, *, net: str | None = None, **settings: Setting) -> Report:
+    """Check a spec given as a path, a bundled net's name or its text; `settings` set its parameters.
+
+    Errors in the spec are in the report (`report.ok`, `report.diagnostics`). Raises UserError for a file, net or parameter that does not exist.
+    """
+    return _check(sources.resolve(path_or_text), settings, net, None)
+
+
+def check_file(file: str, settings: Mapping[str, Setting], *, net: str | None = None, target: str | None = None) -> Report:
+    """Check a path or a bundled net by its name."""
+    return _check(sources.find(file), settings, net, target)
+
+
+def _check(found: sources.Found, settings: Mapping[str, Setting], net: str | None, target: str | None) -> Report:
+    named = target or environment.target() or "host"
+    if named != "host" and named not in TARGETS:
+        raise UsageError(f"unknown target `{named}`", did_you_mean(named, list(TARGETS)))
+    return check_source(found.source, settings, net=net or found.net, target=named)
+
+
+def check_source(source: Source, settings: Mapping[str, Setting], *, net: str | None, target: str) -> Report:
+    """Check a text."""
+    threads = environment.threads()
+    try:
+        spec = parse(source.text, source.file)
+    except SpecError as error:
+        return Report(source, (), (), error.diagnostics, target, threads)
+    done = examine(spec, source, settings, net=net)
+    return Report(source, done.nets, done.expectations, done.diagnostics, target, threads)
+

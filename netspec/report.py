@@ -1,0 +1,261 @@
+"""A check as people and programs read it: aligned text, Markdown, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from netspec.diagnostics import Diagnostic, Source, Span, render
+from netspec.elaborate.results import CheckedNet, Expectation, Row
+from netspec.graph.types import Shape
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Cells = tuple[str, ...]
+
+HEADS: Cells = ("layer", "kind", "output", "params", "MACs", "field", "pad")
+_RIGHT = frozenset({"params", "MACs", "field"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found: the nets of a file (those with errors up to the first bad layer), its expectations and diagnostics."""
+
+    source: Source
+    nets: tuple[CheckedNet, ...]
+    expectations: tuple[Expectation, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    target: str
+    threads: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong; warnings are allowed."""
+        return not any(item.severity == "error" for item in self.diagnostics)
+
+    def net(self, name: str) -> CheckedNet:
+        """A net by its name, KeyError when there is none."""
+        return {net.name: net for net in self.nets}[name]
+
+    def problems(self) -> str:
+        """The diagnostics, as they stand on the terminal."""
+        return "\n\n".join(render(item, {self.source.file: self.source}) for item in self.diagnostics)
+
+    def to_dict(self) -> dict[str, Json]:
+        """The report as plain data: the JSON form."""
+        return {
+            "target": self.target,
+            "threads": self.threads,
+            "nets": [_net(net) for net in self.nets],
+            "expects": [_expectation(item) for item in self.expectations],
+            "diagnostics": [_diagnostic(item, self.source) for item in self.diagnostics],
+        }
+
+    def to_json(self) -> str:
+        """The JSON form as text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_text(self, *, colour: bool = False) -> str:
+        """Tables for a terminal."""
+        return "\n\n".join("\n".join(_text(net, self._expected(net), colour)) for net in self.nets)
+
+    def to_markdown(self) -> str:
+        """Tables for a page."""
+        return "\n\n".join("\n".join(_markdown(net, self._expected(net))) for net in self.nets)
+
+    def _expected(self, net: CheckedNet) -> list[Expectation]:
+        return [item for item in self.expectations if item.net == net.name]
+
+    def __str__(self) -> str:
+        return "\n\n".join(part for part in (self.to_text(), self.problems()) if part)
+
+
+# ── JSON ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _net(net: CheckedNet) -> dict[str, Json]:
+    memory = net.memory
+    needs: dict[str, Json] = {}
+    for name, need in (("infer", memory.infer), ("train", memory.train)) if memory else ():
+        needs[name] = {"fixed": need.fixed, "per_sample": need.per_sample}
+    return {
+        "name": net.name,
+        "inputs": {name: list(shape) for name, shape in net.inputs.items()},
+        "outputs": {name: list(shape) for name, shape in net.output_shapes().items()},
+        "params": net.params,
+        "macs": net.macs,
+        "receptive_field": _field(net.receptive_field),
+        "memory": needs or None,
+        "layers": [_layer(row) for row in net.rows],
+    }
+
+
+def _layer(row: Row) -> dict[str, Json]:
+    shapes: list[Json] = [list(shape) for shape in row.inputs]
+    return {
+        "path": row.path,
+        "kind": row.kind,
+        "line": row.span.line,
+        "input": shapes[0] if len(shapes) == 1 else shapes,
+        "output": list(row.output),
+        "params": row.params,
+        "macs": row.macs,
+        "receptive_field": _field(row.receptive_field),
+        "pads": None if row.pads is None else [list(side) for side in row.pads],
+    }
+
+
+def _field(pixels: tuple[int, ...] | None) -> Json:
+    """One number where the axes agree."""
+    if pixels is None:
+        return None
+    return pixels[0] if len(set(pixels)) == 1 else list(pixels)
+
+
+def _expectation(item: Expectation) -> dict[str, Json]:
+    status = "not applicable" if item.holds is None else "holds" if item.holds else "fails"
+    return {"net": item.net, "text": item.text, "line": item.span.line, "status": status, "actual": item.actual or None}
+
+
+def _diagnostic(item: Diagnostic, source: Source) -> dict[str, Json]:
+    return {
+        "code": item.code,
+        "severity": item.severity,
+        "message": item.message,
+        "file": item.span.file,
+        "span": _span(item.span, source),
+        "labels": [
+            {"text": item.label, "span": _span(item.span, source)} for _ in range(bool(item.label))
+        ] + [{"text": label.text, "span": _span(label.span, source)} for label in item.labels],
+        "notes": list(item.notes),
+        "help": item.help,
+        "fix": None if item.fix is None else {"span": _span(item.fix.span, source), "text": item.fix.text},
+    }
+
+
+def _span(span: Span, source: Source) -> dict[str, Json]:
+    line, column = source.locate(span.end)
+    return {"start": {"line": span.line, "column": span.column}, "end": {"line": line, "column": column}}
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _text(net: CheckedNet, expected: Sequence[Expectation], colour: bool) -> Iterator[str]:
+    bold, dim, green, red, plain = ("\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m") if colour else ("",) * 5
+    yield f"{bold}{net.name}{plain}  {_signature(net)}"
+    yield ""
+    rows = [_cells(row) for row in net.rows]
+    total: Cells = ("total", "", "", f"{net.params:,}", f"{net.macs:,}", _pixels(net.receptive_field), "")
+    widths = [max(map(len, column)) for column in zip(HEADS, *rows, total, strict=True)]
+    rule = "  " + "─" * (sum(widths) + 2 * len(widths) - 2)
+    yield f"{dim}  {_line(HEADS, widths)}{plain}"
+    yield f"{dim}{rule}{plain}"
+    yield from (f"  {_line(row, widths)}" for row in rows)
+    yield f"{dim}{rule}{plain}"
+    yield f"  {bold}{_line(total, widths)}{plain}"
+    if net.memory is not None:
+        yield ""
+        yield f"  memory  inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)}"
+        yield f"          training  {_need(net.memory.train.fixed, net.memory.train.per_sample)}"
+    if expected:
+        yield ""
+        width = max(len(item.text) for item in expected)
+        for item in expected:
+            tick = f"{dim}-{plain}" if item.holds is None else f"{green}✓{plain}" if item.holds else f"{red}✗{plain}"
+            yield f"  {tick} {item.text:<{width}}  {_outcome(item)}".rstrip()
+
+
+def _line(cells: Cells, widths: Sequence[int]) -> str:
+    parts = zip(HEADS, cells, widths, strict=True)
+    return "  ".join(cell.rjust(width) if head in _RIGHT else cell.ljust(width) for head, cell, width in parts).rstrip()
+
+
+def _markdown(net: CheckedNet, expected: Sequence[Expectation]) -> Iterator[str]:
+    yield f"## {net.name}"
+    yield ""
+    yield _signature(net)
+    yield ""
+    yield f"| {' | '.join(HEADS)} |"
+    yield f"|{'|'.join('---:' if head in _RIGHT else '---' for head in HEADS)}|"
+    yield from (f"| {' | '.join(_cells(row))} |" for row in net.rows)
+    yield f"| **total** | | | **{net.params:,}** | **{net.macs:,}** | **{_pixels(net.receptive_field)}** | |"
+    if net.memory is not None:
+        yield ""
+        yield f"Memory: inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)};"
+        yield f"training {_need(net.memory.train.fixed, net.memory.train.per_sample)}."
+    if expected:
+        yield ""
+        for item in expected:
+            mark = " " if item.holds is None else "x" if item.holds else "!"
+            yield f"- [{mark}] `{item.text}` {_outcome(item)}".rstrip()
+
+
+def _signature(net: CheckedNet) -> str:
+    inputs = ", ".join(f"{name} {_shape(shape)}" for name, shape in net.inputs.items())
+    outputs = ", ".join(f"{name} {_shape(shape)}" for name, shape in net.output_shapes().items())
+    return f"{inputs} -> {outputs or '?'}"
+
+
+def _cells(row: Row) -> Cells:
+    return (
+        row.path,
+        row.kind,
+        _shape(row.output),
+        f"{row.params:,}" if row.params else "",
+        f"{row.macs:,}" if row.macs else "",
+        _pixels(row.receptive_field),
+        _pads(row.pads),
+    )
+
+
+def _shape(shape: Shape) -> str:
+    return str(list(shape))
+
+
+def _pixels(field: tuple[int, ...] | None) -> str:
+    return "" if field is None else "x".join(map(str, dict.fromkeys(field))) if len(set(field)) == 1 else "x".join(map(str, field))
+
+
+def _pads(pads: tuple[tuple[int, int], ...] | None) -> str:
+    """As the language writes padding: `2`, `(0, 1)` for height and width, `((0, 1), (0, 1))` per side."""
+    if pads is None:
+        return ""
+    if len({side for pair in pads for side in pair}) == 1:
+        return str(pads[0][0])
+    if all(before == after for before, after in pads):
+        return f"({', '.join(str(before) for before, _ in pads)})"
+    return f"({', '.join(str(pair) for pair in pads)})"
+
+
+def _need(fixed: int, per_sample: int) -> str:
+    return f"{_bytes(fixed)} + {_bytes(per_sample)} x N"
+
+
+def _bytes(count: int) -> str:
+    size, unit = next((s, u) for s, u in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes")) if count >= s or s == 1)
+    return f"{count / size:.1f} {unit}" if size > 1 else f"{count} {unit}"
+
+
+def _outcome(item: Expectation) -> str:
+    return "not applicable with --set" if item.holds is None else item.actual
+
+
+def highlight(text: str) -> str:
+    """Diagnostics in colour: the first line by severity, carets red, the rest of the frame blue."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        body = line.lstrip(" ")
+        if line.startswith(("error[", "error:")):
+            head, colon, rest = line.partition(":")
+            line = f"\x1b[1;31m{head}{colon}\x1b[0;1m{rest}\x1b[0m"
+        elif line.startswith("warning"):
+            head, colon, rest = line.partition(":")
+            line = f"\x1b[1;33m{head}{colon}\x1b[0;1m{rest}\x1b[0m"
+        elif body.startswith("| ") and set(body[2:].split(" ", 1)[0] or body[2:].lstrip(" ")[:1]) <= {"^"}:
+            line = f"\x1b[34m{line[: line.index('|') + 1]}\x1b[1;31m{line[line.index('|') + 1 :]}\x1b[0m"
+        elif body.startswith(("-->", "|", "= ")):
+            line = f"\x1b[34m{line}\x1b[0m"
+        found.append(line)
+    return "\n".join(found)
