@@ -110,7 +110,11 @@ class Layer(BaseModel):
 
     name: ClassVar[str]
     merge: ClassVar[bool] = False
-    """Whether it joins several tensors."""
+    """Whether it joins several tensors, which its formulas call `x0`, `x1`, .."""
+    operands: ClassVar[tuple[str, ...]] = ("x",)
+    """What its formulas call its inputs, when it is no merge."""
+    result: ClassVar[str] = "y"
+    """What its formulas call its result."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def infer(self, *inputs: Shape) -> Shape:

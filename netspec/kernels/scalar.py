@@ -6,7 +6,7 @@ are primitives because their textbook forms overflow: the symbolic derivative of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import pi, sqrt
 from operator import add, gt, mul, sub
@@ -311,6 +311,17 @@ def transform(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
             return _fold(function, tuple(transform(item, change) for item in arguments))
         case _:
             return change(expr)
+
+
+def replaced(expr: Expr, values: Mapping[Expr, Expr]) -> Expr:
+    """Replace whole subexpressions."""
+    match expr:
+        case _ if expr in values:
+            return values[expr]
+        case Call(function, arguments):
+            return call(function, *(replaced(item, values) for item in arguments))
+        case _:
+            return expr
 
 
 def derivative(expr: Expr, by: Access) -> Expr:

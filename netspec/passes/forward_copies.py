@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
 from netspec.graph.graph import Graph, Op
-from netspec.graph.types import Value
+from netspec.kernels.affine import Extent
 from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import Access, Expr, accesses, transform
+
+View = tuple[Extent, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +23,13 @@ class _Copy:
 
 def forward_copies(graph: Graph) -> Graph:
     """Remove the copies that somebody else can do without."""
-    kept = set(graph.outputs) | {value for _, value in graph.updates}
-    for op in graph.ops:
-        copy = _as_copy(op)
-        if copy is None:
-            continue
-        if copy.target.tensor not in kept:
-            graph = _read_original(graph, op, copy) or graph
-        else:
-            graph = _write_copy(graph, op, copy, kept) or graph
-    return graph
+    ops = _read_originals(graph)
+    ops = _write_copies(graph, ops)
+    return graph if tuple(ops) == graph.nodes else replace(graph, nodes=tuple(ops))
+
+
+def _kept(graph: Graph) -> set[str]:
+    return {*graph.outputs, *(value for _, value in graph.updates)}
 
 
 def _as_copy(op: Op) -> _Copy | None:
@@ -42,43 +42,69 @@ def _as_copy(op: Op) -> _Copy | None:
     return _Copy(out, body) if whole else None
 
 
-def _read_original(graph: Graph, copy_op: Op, copy: _Copy) -> Graph | None:
-    """Let the copy's readers read its source."""
+def _read_originals(graph: Graph) -> list[Op]:
+    """Let the readers of copies read their sources, from the first op to the last, so that copies of copies come out."""
+    kept, views = _kept(graph), _read_views(graph)
+    copies: dict[str, _Copy] = {}
     ops: list[Op] = []
     for op in graph.ops:
-        if op is copy_op:
+        if any(name in copies for name in op.reads):
+            op = replace(op, formulas=tuple(_redirect(formula, copies) for formula in op.formulas))
+        copy = _as_copy(op)
+        if copy is None or copy.target.tensor in kept or not _fits(copy.target.view, views[copy.target.tensor]):
+            ops.append(op)
+        else:
+            copies[copy.target.tensor] = copy
+            views[copy.source.tensor] |= {_seen(view, copy.target, copy.source) for view in views[copy.target.tensor]}
+    return ops
+
+
+def _write_copies(graph: Graph, ops: list[Op]) -> list[Op]:
+    """Let the producer of a source that nobody else reads write the copy that must be there."""
+    kept = _kept(graph)
+    uses = Counter(name for op in ops for name in op.reads)
+    producers = {op.outputs[0].name: i for i, op in enumerate(ops) if len(op.outputs) == 1}
+    result: list[Op | None] = list(ops)
+    for i, op in enumerate(ops):
+        copy = _as_copy(op)
+        name = copy.source.tensor if copy else ""
+        if copy is None or name not in producers or name in kept or uses[name] != 1 or copy.target.tensor not in kept:
             continue
-        if copy.target.tensor in op.reads:
-            if not all(_fits(formula, copy.target) for formula in op.formulas):
-                return None
-            op = replace(op, formulas=tuple(_redirect(formula, copy.target, copy.source) for formula in op.formulas))
-        ops.append(op)
-    return replace(graph, nodes=tuple(ops))
+        producer = result[producers[name]]
+        if producer is None or not _fits(copy.source.view, {formula.out.view for formula in producer.formulas}):
+            continue
+        back = {name: _Copy(copy.source, copy.target)}
+        formulas = tuple(_redirect(formula, back) for formula in producer.formulas)
+        result[i] = Op(op.name, formulas, op.outputs, producer.origin, producer.inner)
+        result[producers[name]] = None
+    return [op for op in result if op is not None]
 
 
-def _write_copy(graph: Graph, copy_op: Op, copy: _Copy, kept: set[str]) -> Graph | None:
-    """Let the producer of the source write the copy, when nobody else reads the source."""
-    name = copy.source.tensor
-    producer = next((op for op in graph.ops if op.outputs == (Value(name, graph.types[name].type),)), None)
-    if producer is None or name in kept or graph.uses[name] != 1 or not all(_fits(item, copy.source) for item in producer.formulas):
-        return None
-    formulas = tuple(_redirect(formula, copy.source, copy.target) for formula in producer.formulas)
-    moved = replace(producer, name=copy.target.tensor, formulas=formulas, outputs=copy_op.outputs)
-    return replace(graph, nodes=tuple(moved if op is producer else op for op in graph.ops if op is not copy_op))
+def _read_views(graph: Graph) -> defaultdict[str, set[View]]:
+    views: defaultdict[str, set[View]] = defaultdict(set)
+    for op in graph.ops:
+        for formula in op.formulas:
+            for access in accesses(formula.body):
+                views[access.tensor].add(access.view)
+    return views
 
 
-def _fits(formula: Formula, old: Access) -> bool:
-    """Whether every access sees the copied tensor in the dimensions of the copy, or finer where that needs no joining."""
-    found = [access for access in (formula.out, *accesses(formula.body)) if access.tensor == old.tensor]
-    return old.view is None or all(access.view == old.view for access in found)
+def _fits(view: View, seen: set[View]) -> bool:
+    """Whether everybody sees a copied tensor in the dimensions in which it was copied, where those are not its own."""
+    return view is None or seen <= {view}
 
 
-def _redirect(formula: Formula, old: Access, new: Access) -> Formula:
+def _seen(view: View, old: Access, new: Access) -> View:
+    """How a reader that saw `old` in a view sees `new`: a coarse old tensor in the new one's own dimensions, a coarse new one as the old was."""
+    return None if old.view is not None else view or new.view
+
+
+def _redirect(formula: Formula, copies: dict[str, _Copy]) -> Formula:
     def change(leaf: Expr) -> Expr:
-        if not isinstance(leaf, Access) or leaf.tensor != old.tensor:
+        if not isinstance(leaf, Access) or leaf.tensor not in copies:
             return leaf
-        # A coarse old tensor is seen in the new one's own dimensions; a coarse new one must be viewed as the old one was.
-        return replace(leaf, tensor=new.tensor, view=None if old.view is not None else leaf.view or new.view)
+        copy = copies[leaf.tensor]
+        return replace(leaf, tensor=copy.source.tensor, view=_seen(leaf.view, copy.target, copy.source))
 
     out = change(formula.out)
     assert isinstance(out, Access)

@@ -39,7 +39,7 @@ class _names:
     def __init__(self, node: Node, inputs: tuple[Shape, ...]) -> None:
         self.node = node.name
         operands = [f"x{i}" for i in range(len(inputs))] if node.layer.merge else node.layer.operands
-        self.known = {"y": node.output.name} | dict(zip(operands, node.inputs, strict=True))
+        self.known = {node.layer.result: node.output.name} | dict(zip(operands, node.inputs, strict=True))
         self.known |= dict(zip((weight.name for weight in node.layer.weights(*inputs)), node.weights, strict=True))
 
     def __call__(self, local: str) -> str:

@@ -68,10 +68,10 @@ def _import(name: str, text: str) -> ModuleType:
         with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
             file.write(text)
         os.replace(file.name, path)
-    spec = importlib.util.spec_from_file_location(f"netspec_drivers.{name}", path)
+    spec = importlib.util.spec_from_file_location(f"netspec_driver_{name}", path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Numba looks the module up by name when it loads cached code
     with private_cache():
         spec.loader.exec_module(module)
     return module

@@ -108,11 +108,11 @@ def _cost(nest: Nest, target: Target, factors: tuple[int, int] | None, lane: Dim
     extent = 1 if lane is None else typical(lane.extent)
     blocks = -(-extent // lanes)
     inside = [dim for dim in nest.dims if not dim.kept and dim is not lane]
-    depth = prod(typical(dim.extent) for dim in inside) or 1
+    summed = lane is not None and not lane.kept
+    depth = (prod(typical(dim.extent) for dim in inside) or 1) * (blocks if summed else 1)
     waste = blocks * lanes / extent
     slots = range(len(nest.sources)) if factors is None else factors
     moved = tuple((_moves(nest, s, row), _moves(nest, s, lane if vector is lane else vector), _gathers(nest, s, lane)) for s in slots)
-    summed = lane is not None and not lane.kept
     ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or nest.results[0][0] == s)
     rows_extent = 1 if row is None else typical(row.extent)
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
@@ -184,6 +184,8 @@ class _Assembly:
         """All of it."""
         nest, choice = self.nest, self.choice
         inside = [dim for dim in nest.dims if not dim.kept and dim is not self.lane]
+        if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
+            inside.append(_blocked(self.lane, self.lanes))
         inside.sort(key=self._reading_order)
         assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
         around = self._around()
@@ -223,7 +225,7 @@ class _Assembly:
         plain = [dim for dim in self.nest.dims if dim.kept and dim not in (self.lane, self.row, self.vector)]
         plain.sort(key=lambda dim: (isinstance(dim.extent, int), -abs(dim.strides[0])))
         blocks: list[Dim] = []
-        if self.lane is not None:
+        if self.lane is not None and self.lane.kept:
             step = self.lanes * (self.choice.vectors if self.vector is self.lane else 1)
             blocks.append(_blocked(self.lane, step))
         if self.vector is not None and self.vector is not self.lane:

@@ -73,7 +73,7 @@ class _Emitter:
         tile = self.tile
         self.row_index = [self._bounded(i, "rows") for i in range(tile.rows)]
         self.vector_index = [self._bounded(j, "vectors") for j in range(tile.vectors)]
-        self.masks = [self._mask(j) for j in range(tile.vectors)] if tile.tail else [None] * tile.vectors
+        self.masks = self._masks(self.pointers)
         totals, places = self._reduce() if tile.body is not None else ({}, {})
         math = self.single if tile.lane_sum else self.math
         if tile.lane_sum:
@@ -104,10 +104,13 @@ class _Emitter:
         last = self.builder.sub(self.pointers[self.left[what]], ir.Constant(INT64, 1))
         return self.builder.select(self.builder.icmp_signed("<", index, last), index, last)
 
-    def _mask(self, j: int) -> Value:
+    def _masks(self, pointers: list[Value]) -> list[Value | None]:
+        return [self._mask(j, pointers) if self.tile.tail else None for j in range(self.tile.vectors)]
+
+    def _mask(self, j: int, pointers: list[Value]) -> Value:
         """Which lanes of vector j are there."""
         number = self.left["lanes"]
-        left = self.pointers[number]
+        left = pointers[number]
         if self.tile.kinds[number].vectors and j:
             left = self.builder.add(left, self.builder.mul(self.vector_index[j], self._stride(number, record.VECTOR)))
         top = ir.Constant(INT64, self.tile.lanes)
@@ -241,7 +244,8 @@ class _Emitter:
             return
         b = self.builder
         first, count = self._bounds(level, pointers)
-        moving = [n for n in range(len(pointers)) if n not in self.left.values()]
+        still = {self.left[name] for name in self.left if name != "lanes" or not self.tile.lane_sum}
+        moving = [n for n in range(len(pointers)) if n not in still]
         here = list(pointers)
         for n in moving:
             here[n] = b.add(pointers[n], b.mul(first, self._stride(n, record.REDUCE + level)))
@@ -273,6 +277,8 @@ class _Emitter:
         tile, b, math, memory = self.tile, self.builder, self.math, dict[tuple[int, int, int], Value]()
         body = tile.body
         assert body is not None
+        if tile.lane_sum and tile.tail:  # the lanes are part of the sum: how many are left changes on the way
+            self.masks = self._masks(pointers)
         for i, j in self.cells:
             total = b.load(totals[i, j])
             if tile.combine == "max":

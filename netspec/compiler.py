@@ -1,0 +1,48 @@
+"""The stages in order: a net's graph becomes a graph of formulas, that a program for a target, that an executable."""
+
+from __future__ import annotations
+
+from netspec.graph.graph import Graph, verify
+from netspec.passes import Pass, run
+from netspec.passes.apply_optimizer import ApplyOptimizer
+from netspec.passes.attach_loss import LOSS, AttachLoss, count_correct
+from netspec.passes.differentiate import Differentiate
+from netspec.passes.drop_dead_ops import drop_dead_ops
+from netspec.passes.fold_batchnorm import fold_batchnorm
+from netspec.passes.forward_copies import forward_copies
+from netspec.passes.fuse_epilogues import fuse_epilogues
+from netspec.passes.lower import Lower
+from netspec.passes.refine_views import refine_views
+from netspec.passes.split_ops import split_ops
+from netspec.training.losses import Term
+from netspec.training.plan import TrainPlan
+
+TARGET = "y"
+"""The input of a training graph that holds what the net should have said."""
+
+OPTIMISE: tuple[Pass, ...] = (split_ops, refine_views, forward_copies, drop_dead_ops, fuse_epilogues, drop_dead_ops)
+INFER: tuple[Pass, ...] = (Lower(training=False), split_ops, fold_batchnorm, *OPTIMISE)
+
+
+def inference_graph(net: Graph) -> Graph:
+    """What a deployed net computes."""
+    return run(verify(net), INFER)
+
+
+def gradient_graph(net: Graph, term: Term, frozen_statistics: bool = False) -> Graph:
+    """The loss and its gradient by every trainable weight. With frozen statistics, batch norm uses its running averages."""
+    lower = Lower(training=not frozen_statistics)
+    return run(verify(net), (AttachLoss(term, _output(net, term), TARGET), lower, count_correct, Differentiate(LOSS), *OPTIMISE))
+
+
+def training_graph(net: Graph, plan: TrainPlan) -> Graph:
+    """A whole step: loss, gradients, and the next value of every weight."""
+    (term,) = plan.loss
+    assert plan.optimizer is not None
+    update = ApplyOptimizer(plan.optimizer, plan.regularize)
+    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), count_correct, Differentiate(LOSS), update, *OPTIMISE)
+    return run(verify(net), steps)
+
+
+def _output(net: Graph, term: Term) -> str:
+    return term.loss.output or net.outputs[0]
