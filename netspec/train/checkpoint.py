@@ -47,7 +47,7 @@ def load(path: Path) -> Checkpoint:
     try:
         described = _header(path).get("__metadata__", {}).get(_KEY)
         # copies: what the library maps into memory would change, or fault, with the file
-        tensors = {name: np.array(value) for name, value in safetensors.load_file(str(path)).items()}  # pyright: ignore[reportUnknownMemberType]
+        tensors = {name: np.array(value) for name, value in sorted(safetensors.load_file(str(path)).items())}  # pyright: ignore[reportUnknownMemberType]
         metadata = None if described is None else json.loads(described)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file", f"looked in {path.parent.absolute()}") from error
