@@ -35,6 +35,12 @@ def gradient_graph(net: Graph, term: Term, frozen_statistics: bool = False) -> G
     return run(verify(net), (AttachLoss(term, _output(net, term), TARGET), lower, count_correct, Differentiate(LOSS), *OPTIMISE))
 
 
+def evaluation_graph(net: Graph, term: Term) -> Graph:
+    """The loss of a deployed net and, where targets are classes, how many samples it gets right."""
+    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=False), count_correct, split_ops, fold_batchnorm, *OPTIMISE)
+    return run(verify(net), steps)
+
+
 def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     """A whole step: loss, gradients, and the next value of every weight."""
     (term,) = plan.loss

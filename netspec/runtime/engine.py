@@ -7,11 +7,17 @@ Work is cut by the sizes of the problem, never by the number of threads: whoever
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic
 
+from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
+from netspec.runtime.input import load_samples
+
+STOP, DONE, TROUBLE = 0, 1, 2
+"""Places in the control block that a running epoch and its caller share."""
 
 INT8, INT64 = ir.IntType(8), ir.IntType(64)
 
@@ -68,5 +74,62 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
                             _call(launches[n, 0], launches[n, 1], private + thread * private_bytes, block, part, 0, launches[n, 2])
 
 
+def _step_key(seed, step):
+    """What the random numbers of a step share, as netspec.kernels.random.key mixes it before the stream."""
+    return _mix(_mix(seed & MASK) ^ (step & MASK))
+
+
+def _train(tables, memory, source, samples, order, batch, first, last, seed, epoch, rates, before, control, sums):
+    """Steps [first, last) of an epoch: load, step, add up. `before` steps were made in earlier epochs; `rates` are those of this epoch.
+
+    `control`: STOP is looked at before every step; DONE counts the steps made; TROUBLE is set when a step was not finite and changed nothing.
+    `sums`: loss times samples, correct samples, samples.
+    """
+    x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
+    words = scalars.view(np.uint32)
+    for step in range(first, last):
+        if control[STOP]:
+            return
+        start = step * batch
+        count = min(batch, len(order) - start)
+        segments, launches = tables[0] if count == batch else tables[1]
+        for thread in prange(threads):
+            load_samples(source, samples, order, start, seed, epoch, x, y, count * thread // threads, count * (thread + 1) // threads)
+        words[0] = _step_key(seed, before + step + 1)
+        scalars[1] = count
+        scalars[2] = rates[step]
+        scalars[3] = before + step + 1
+        run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
+        if not (np.isfinite(results[0][0]) and np.isfinite(results[2][0])):
+            control[TROUBLE] = step + 1
+            return
+        sums[0] += np.float64(results[0][0]) * count
+        sums[1] += np.float64(results[1][0])
+        sums[2] += count
+        control[DONE] = step + 1
+
+
+def _evaluate(tables, memory, source, samples, order, batch, control, sums):
+    """A pass over `order` without changing anything; `control` and `sums` as in training."""
+    x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
+    for step in range((len(order) + batch - 1) // batch):
+        if control[STOP]:
+            return
+        start = step * batch
+        count = min(batch, len(order) - start)
+        segments, launches = tables[0] if count == batch else tables[1]
+        for thread in prange(threads):
+            load_samples(source, samples, order, start, 0, 0, x, y, count * thread // threads, count * (thread + 1) // threads)
+        scalars[1] = count
+        run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
+        sums[0] += np.float64(results[0][0]) * count
+        sums[1] += np.float64(results[1][0])
+        sums[2] += count
+
+
 with private_cache():
+    _mix = njit(mix)
+    _step_key = njit(_step_key)
     run = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
+    train = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_train)
+    evaluate = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_evaluate)

@@ -8,7 +8,7 @@ The border of a tensor is the union of what all formulas read beyond it; it is s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
 
@@ -24,7 +24,7 @@ Order = Literal["channels", "images"]
 class Layout:
     """`strides` and `offset` (of the first element) in floats, `size` in floats per image, per block of images, or in all (no batch).
 
-    `dims` are the finest dimensions in which a formula sees the tensor. With `lanes` > 1 the batch runs over blocks of so many images, the lanes innermost.
+    `dims` are the finest dimensions in which a formula sees the tensor, `shape` its own where those differ. With `lanes` > 1 the batch runs over blocks of so many images, the lanes innermost.
     """
 
     dims: tuple[Extent, ...]
@@ -33,6 +33,7 @@ class Layout:
     size: int
     lanes: int = 1
     border: tuple[tuple[int, int], ...] = ()
+    shape: tuple[Extent, ...] | None = None
 
     @property
     def batched(self) -> bool:
@@ -46,7 +47,7 @@ class Layout:
 
     def view(self, shape: tuple[Extent, ...] | None) -> tuple[int, ...]:
         """The stride of each dimension of a view. A coarser dimension has one only where its finer ones lie in row-major order."""
-        shape = self.dims if shape is None else shape
+        shape = shape or self.shape or self.dims
         if shape == self.dims:
             return self.strides
         strides: list[int] = []
@@ -80,15 +81,17 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
         if "N" not in shape:
             continue
         if name in external:
-            result[name] = arrange(shape, range(1, len(shape)), border)
+            layout = arrange(shape, range(1, len(shape)), border)
         elif order == "images":
-            result[name] = arrange(shape, range(1, len(shape)), border, lanes)
+            layout = arrange(shape, range(1, len(shape)), border, lanes)
         else:
-            result[name] = arrange(shape, _channels_last(graph.shape(name), shape), border)
+            layout = arrange(shape, _channels_last(graph.shape(name), shape), border)
+        result[name] = replace(layout, shape=graph.shape(name))
     rest = {name: shape for name, shape in dims.items() if name not in result}
     chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
     for name, shape in rest.items():
-        result[name] = arrange(shape, chosen.get(name, range(len(shape))), ((0, 0),) * len(shape))
+        layout = arrange(shape, chosen.get(name, range(len(shape))), ((0, 0),) * len(shape))
+        result[name] = replace(layout, shape=graph.shape(name))
     return result
 
 

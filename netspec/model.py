@@ -1,0 +1,285 @@
+"""Nets in Python: `load` a spec, `compile` it, call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from netspec import settings as environment
+from netspec import sources
+from netspec.compiler import TARGET, evaluation_graph, gradient_graph, inference_graph, training_graph
+from netspec.diagnostics import Source, SpecError, UserError, did_you_mean
+from netspec.elaborate import CheckedNet, Setting, elaborate
+from netspec.graph.graph import Graph
+from netspec.graph.types import Shape, Weight
+from netspec.kernels.formula import d
+from netspec.passes.attach_loss import CORRECT, LOSS
+from netspec.runtime.executable import Executable
+from netspec.runtime.host import host_target
+from netspec.runtime.weights import initial
+from netspec.schedule.layout import Order
+from netspec.schedule.schedule import schedule
+from netspec.schedule.staging import OUTSIDE
+from netspec.syntax.parse import parse
+from netspec.training import TrainPlan
+from netspec.training.losses import CrossEntropy, Term
+
+Floats = NDArray[np.float32]
+Stage = Literal["infer", "train", "gradients", "evaluate"]
+
+
+def load(path_or_text: str, net: str | None = None, **params: Setting) -> Model:
+    """A net of a spec, given as a path, a bundled net's name or the text itself. `params` set its parameters.
+
+    `net` chooses among several. Raises SpecError with all errors of the spec, UserError for a file or net that does not exist.
+    """
+    found = sources.resolve(path_or_text)
+    return model(found.source, net or found.net, params)
+
+
+def model(source: Source, net: str | None, params: Mapping[str, Setting], trained: bool = False) -> Model:
+    """The net of a source; `trained` prefers one that has a train block. Raises as `load`."""
+    nets = elaborate(parse(source.text, source.file), source, params, net=net).nets
+    candidates = [item for item in nets if item.plan is not None] if trained and net is None else list(nets)
+    if len(candidates) == 1:
+        return Model(candidates[0], source, dict(params))
+    names = [item.name for item in candidates or nets]
+    if not names:
+        raise UserError(f"{source.file} has no net to compile", "a net whose parameters all have values: `net B = A(depth=3)`")
+    what = "several nets have a `train` block" if trained and candidates else "no net has a `train` block" if trained else "it has several nets"
+    raise UserError(f"{source.file}: {what}", f"choose one with `--net`: {', '.join(names)}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checked net, not yet compiled."""
+
+    net: CheckedNet
+    source: Source
+    params: dict[str, Setting]
+
+    @property
+    def name(self) -> str:
+        """The net's name."""
+        return self.net.name
+
+    @property
+    def plan(self) -> TrainPlan | None:
+        """Its train block, if it has one."""
+        return self.net.plan
+
+    @property
+    def graph(self) -> Graph:
+        """Its graph of layers."""
+        assert self.net.graph is not None
+        return self.net.graph
+
+    def compile(
+        self,
+        mode: Literal["infer", "train"] = "infer",
+        batch: int | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        threads: int | None = None,
+        seed: int | None = None,
+        *,
+        target: str | None = None,
+        layout: Order | None = None,
+    ) -> Net:
+        """Code for this machine (or a named target), for up to `batch` samples at once, with weights drawn by the seed.
+
+        `mode` says what is compiled now; whatever else is asked of the net is compiled when it is first used. Raises UserError.
+        """
+        if len(self.graph.inputs) != 1 or len(self.graph.outputs) != 1:
+            raise UserError(
+                f"{self.name} has {len(self.graph.inputs)} inputs and {len(self.graph.outputs)} outputs: it can be checked, not yet compiled",
+                "a net with one input and one output can be compiled",
+            )
+        batch = batch if batch is not None else self.plan.batch if self.plan else 64
+        if batch < 1:
+            raise UserError(f"batch is at least 1, got {batch}")
+        seed = seed if seed is not None else self.plan.seed if self.plan else 0
+        net = Net(self, batch, threads or environment.threads(), seed, target=target, layout=layout, device=device)
+        net.executable("train" if mode == "train" else "infer")
+        return net
+
+
+class Net:
+    """A compiled net: `net(x)` for x float32 [N, c, h, w] (or [N, f]), N up to the batch.
+
+    One set of weights serves inference and training. Bits depend on the target, the compiled batch and the seed, not on the threads.
+    """
+
+    def __init__(
+        self, model: Model, batch: int, threads: int, seed: int, *, target: str | None, layout: Order | None, device: str
+    ) -> None:
+        self.model, self.batch, self.threads, self.seed = model, batch, threads, seed
+        self.device, self.layout = device, layout
+        self.target = host_target("cuda_sm90" if device == "cuda" else target)
+        self.steps = 0
+        """Training steps made."""
+        self._ready: dict[Stage, Executable] = {}
+        self._current: dict[Stage, int] = {}
+        self._version = 0
+        self._initial = initial(model.graph.weights, seed)
+        (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
+
+    # ── what it is for ───────────────────────────────────────────────────────────────────────────
+
+    def __call__(self, x: ArrayLike) -> Floats:
+        """The net's output [N, ...] for x [N, ...], as a deployed net computes it. Raises UserError for a shape that does not fit."""
+        array = self._samples(x)
+        result = np.empty((len(array), *self.output_shape), np.float32)
+        self.executable("infer").run({self._input: array, self._output + OUTSIDE: result}, len(array))
+        return result
+
+    def step(self, x: ArrayLike, labels: ArrayLike, lr: float | None = None) -> float:
+        """One training step on a batch; the loss before it. A step that is not finite changes nothing and raises UserError."""
+        array, target = self._samples(x), self._targets(labels)
+        _together(array, target)
+        run = self.executable("train")
+        self.steps += 1
+        rate = lr if lr is not None else self._plan().optimizer.lr  # pyright: ignore[reportOptionalMemberAccess]
+        run.run({self._input: array, TARGET: target}, len(array), {"lr": rate, "step": self.steps, "seed": self.seed})
+        self._version += 1
+        self._current["train"] = self._version
+        loss = float(run.read(LOSS, (1,))[0])
+        if not np.isfinite(loss):
+            raise UserError(f"step {self.steps}: the loss is {loss}; no weight was changed", "lower the learning rate, or look at the data")
+        return loss
+
+    def gradients(self, x: ArrayLike, labels: ArrayLike) -> tuple[float, dict[str, Floats]]:
+        """The loss of a batch and its gradient by every trainable weight, by name, in PyTorch's layout."""
+        array, target = self._samples(x), self._targets(labels)
+        _together(array, target)
+        run = self.executable("gradients")
+        run.run({self._input: array, TARGET: target}, len(array), {"seed": self.seed, "step": self.steps + 1})
+        found = {weight.name: run.read(d(weight.name), _shape(weight)) for weight in self._trainable}
+        return float(run.read(LOSS, (1,))[0]), found
+
+    def evaluate(self, x: ArrayLike, labels: ArrayLike) -> tuple[float, float | None]:
+        """The mean loss of a batch and, where targets are classes, the share that is right."""
+        array, target = self._samples(x), self._targets(labels)
+        _together(array, target)
+        run = self.executable("evaluate")
+        run.run({self._input: array, TARGET: target}, len(array))
+        known = CORRECT in run.program.buffers
+        return float(run.read(LOSS, (1,))[0]), float(run.read(CORRECT, (1,))[0]) / len(array) if known else None
+
+    @property
+    def weights(self) -> dict[str, Floats]:
+        """All weights and running statistics by name, copies in PyTorch's layout."""
+        run = self._freshest()
+        if run is None:
+            return {name: value.copy() for name, value in self._initial.items()}
+        return {weight.name: run.read(weight, _shape(weight)) for weight in self.model.graph.weights}
+
+    def load_weights(self, weights: Mapping[str, ArrayLike]) -> None:
+        """Replace weights by name; what is not named stays. Raises UserError for an unknown name or a wrong shape; then nothing is changed."""
+        known = {weight.name: weight for weight in self.model.graph.weights}
+        values: dict[str, Floats] = {}
+        for name, value in weights.items():
+            if name not in known:
+                raise UserError(f"{self.model.name} has no weight `{name}`", did_you_mean(name, list(known)))
+            values[name] = np.asarray(value, np.float32)
+            if values[name].shape != _shape(known[name]):
+                raise UserError(f"weight `{name}` is {list(_shape(known[name]))}, got {list(values[name].shape)}")
+        merged = self.weights | values
+        self._initial = merged
+        self._version += 1
+        for stage, run in self._ready.items():
+            self._write(run, merged)
+            self._current[stage] = self._version
+
+    # ── how it is made ───────────────────────────────────────────────────────────────────────────
+
+    def executable(self, stage: Stage) -> Executable:
+        """The code of a stage, compiled when first asked for, with the current weights."""
+        if stage not in self._ready:
+            current = self.weights
+            program = schedule(self._graph(stage), self.target, self.batch, self.layout)
+            self._ready[stage] = self._executable(program)
+            self._write(self._ready[stage], current)
+            self._current[stage] = self._version
+        elif self._current[stage] != self._version:
+            self._write(self._ready[stage], self.weights)
+            self._current[stage] = self._version
+        return self._ready[stage]
+
+    def _executable(self, program: object) -> Executable:
+        return Executable(program, self.threads)  # pyright: ignore
+
+    def _graph(self, stage: Stage) -> Graph:
+        match stage:
+            case "infer":
+                return inference_graph(self.model.graph)
+            case "train":
+                return training_graph(self.model.graph, self._plan())
+            case "gradients":
+                return gradient_graph(self.model.graph, self._term)
+            case "evaluate":
+                return evaluation_graph(self.model.graph, self._term)
+
+    def advanced(self, steps: int) -> None:
+        """The training code has made so many steps by itself: its weights are the current ones."""
+        self.steps += steps
+        self._version += 1
+        self._current["train"] = self._version
+
+    def _freshest(self) -> Executable | None:
+        return next((run for stage, run in self._ready.items() if self._current[stage] == self._version), None)
+
+    def _write(self, run: Executable, values: Mapping[str, Floats]) -> None:
+        for name, value in values.items():
+            if name in run.program.buffers:
+                run.write(name, value)
+
+    def _plan(self) -> TrainPlan:
+        plan = self.model.plan
+        if plan is None:
+            raise UserError(f"{self.model.name} has no `train` block", f"add `train {self.model.name} {{ loss = ..; optimizer = ..; epochs = .. }}`")
+        if plan.deferred:
+            raise SpecError(plan.deferred, [self.model.source])
+        return plan
+
+    @property
+    def _term(self) -> Term:
+        plan = self.model.plan
+        return plan.loss[0] if plan and plan.loss else Term(1.0, CrossEntropy())
+
+    @cached_property
+    def _trainable(self) -> list[Weight]:
+        return [weight for weight in self.model.graph.weights if weight.role == "trainable"]
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of a sample."""
+        return self.model.graph.inputs[0].type.sample
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of a result."""
+        return self.model.graph.types[self._output].type.sample
+
+    def _samples(self, x: ArrayLike) -> Floats:
+        array = np.ascontiguousarray(x, np.float32)
+        if array.shape[1:] != self.input_shape or not 1 <= len(array) <= self.batch:
+            wanted = ", ".join(map(str, self.input_shape))
+            raise UserError(f"{self.model.name} takes [N, {wanted}] with N from 1 to {self.batch}, got {list(array.shape)}")
+        return array
+
+    def _targets(self, labels: ArrayLike) -> Floats:
+        return np.ascontiguousarray(labels, np.float32)
+
+
+def _together(x: Floats, target: Floats) -> None:
+    if len(x) != len(target):
+        raise UserError(f"{len(x)} samples, but {len(target)} labels")
+
+
+def _shape(weight: Weight) -> tuple[int, ...]:
+    return tuple(extent for extent in weight.type.shape if isinstance(extent, int))
