@@ -16,7 +16,8 @@ from netspec.syntax.parse import parse
 def check(path_or_text: str, *, net: str | None = None, **settings: Setting) -> Report:
     """Check a spec given as a path, a bundled net's name or its text; `settings` set its parameters.
 
-    Errors in the spec are in the report (`report.ok`, `report.diagnostics`). Raises UserError for a file, net or parameter that does not exist.
+    Errors in the spec are in the report (`report.ok`, `report.diagnostics`). Raises UserError for a file that does not exist, and its
+    UsageError for a net or parameter that does not.
     """
     return _check(sources.resolve(path_or_text), settings, net, None)
 
@@ -42,4 +43,3 @@ def check_source(source: Source, settings: Mapping[str, Setting], *, net: str | 
         return Report(source, (), (), error.diagnostics, target, threads)
     done = examine(spec, source, settings, net=net)
     return Report(source, done.nets, done.expectations, done.diagnostics, target, threads)
-

@@ -39,8 +39,8 @@ def callback() -> None:
 def check(
     file: File,
     net: Net = None,
-    set: Settings = None,  # noqa: A002
-    format: Annotated[str, typer.Option("--format", help="table, json or md.")] = "table",  # noqa: A002
+    set: Settings = None,
+    format: Annotated[str, typer.Option("--format", help="table, json or md.")] = "table",
     target: TargetName = None,
 ) -> None:
     """Check a spec: shapes, parameters, MACs, receptive fields, memory, expectations."""

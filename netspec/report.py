@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, Source, Span, render
 from netspec.elaborate.results import CheckedNet, Expectation, Row
 from netspec.graph.types import Shape
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Cells = tuple[str, ...]
 
 HEADS: Cells = ("layer", "kind", "output", "params", "MACs", "field", "pad")
@@ -119,15 +119,16 @@ def _expectation(item: Expectation) -> dict[str, Json]:
 
 
 def _diagnostic(item: Diagnostic, source: Source) -> dict[str, Json]:
+    marked = [(item.span, item.label)] if item.label else []
+    marked += [(label.span, label.text) for label in item.labels]
+    labels: list[Json] = [{"text": text, "span": _span(span, source)} for span, text in marked]
     return {
         "code": item.code,
         "severity": item.severity,
         "message": item.message,
         "file": item.span.file,
         "span": _span(item.span, source),
-        "labels": [
-            {"text": item.label, "span": _span(item.span, source)} for _ in range(bool(item.label))
-        ] + [{"text": label.text, "span": _span(label.span, source)} for label in item.labels],
+        "labels": labels,
         "notes": list(item.notes),
         "help": item.help,
         "fix": None if item.fix is None else {"span": _span(item.fix.span, source), "text": item.fix.text},
@@ -243,19 +244,16 @@ def _outcome(item: Expectation) -> str:
 
 
 def highlight(text: str) -> str:
-    """Diagnostics in colour: the first line by severity, carets red, the rest of the frame blue."""
-    found: list[str] = []
-    for line in text.split("\n"):
-        body = line.lstrip(" ")
-        if line.startswith(("error[", "error:")):
-            head, colon, rest = line.partition(":")
-            line = f"\x1b[1;31m{head}{colon}\x1b[0;1m{rest}\x1b[0m"
-        elif line.startswith("warning"):
-            head, colon, rest = line.partition(":")
-            line = f"\x1b[1;33m{head}{colon}\x1b[0;1m{rest}\x1b[0m"
-        elif body.startswith("| ") and set(body[2:].split(" ", 1)[0] or body[2:].lstrip(" ")[:1]) <= {"^"}:
-            line = f"\x1b[34m{line[: line.index('|') + 1]}\x1b[1;31m{line[line.index('|') + 1 :]}\x1b[0m"
-        elif body.startswith(("-->", "|", "= ")):
-            line = f"\x1b[34m{line}\x1b[0m"
-        found.append(line)
-    return "\n".join(found)
+    """Diagnostics in colour: what is wrong by severity, carets red, the frame around the source blue."""
+    return "\n".join(map(_coloured, text.split("\n")))
+
+
+def _coloured(line: str) -> str:
+    body = line.lstrip(" ")
+    if line.startswith(("error", "warning")):
+        head, colon, rest = line.partition(":")
+        return f"\x1b[1;{31 if line.startswith('error') else 33}m{head}{colon}\x1b[0;1m{rest}\x1b[0m"
+    if body.startswith("|") and body[1:].lstrip(" ").startswith("^"):
+        bar = line.index("|") + 1
+        return f"\x1b[34m{line[:bar]}\x1b[1;31m{line[bar:]}\x1b[0m"
+    return f"\x1b[34m{line}\x1b[0m" if body.startswith(("-->", "|", "= ")) else line

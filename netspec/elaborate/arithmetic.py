@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable as Function
 from fractions import Fraction
-from typing import Final, cast
+from typing import Final
 
 from netspec.elaborate.limits import MAX_DENOMINATOR, MAX_ITEMS, MAX_NUMBER
-from netspec.elaborate.values import ANY, Number, Quantity, Range, Value, describe, exact, is_number, show, tensor_of
+from netspec.elaborate.values import ANY, Number, Quantity, Range, Tensor, Value, describe, exact, is_number, show, tensor_of
 
 
 class Trouble(Exception):
@@ -87,7 +87,8 @@ def binary(operator: str, left: Value, right: Value) -> Value:
         return _lists(operator, left, right)
     if isinstance(left, Quantity) or isinstance(right, Quantity):
         return _quantities(operator, left, right)
-    return _numbers(operator, number(left, f"`{operator}`"), number(right, f"`{operator}`"))
+    first, second = number(left, f"`{operator}`"), number(right, f"`{operator}`")
+    return _COMPARE[operator](first, second) if operator in _COMPARE else _numbers(operator, first, second)
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -104,7 +105,7 @@ def equal(left: Value, right: Value) -> bool:
 
 def _plain(value: Value) -> Value:
     tensor = tensor_of(value)
-    return cast("tuple[Value, ...]", tensor.shape) if tensor is not None and hasattr(tensor, "shape") else value
+    return tensor.shape if isinstance(tensor, Tensor) else value
 
 
 def _lists(operator: str, left: Value, right: Value) -> Value:
@@ -119,18 +120,16 @@ def _lists(operator: str, left: Value, right: Value) -> Value:
 
 
 def _quantities(operator: str, left: Value, right: Value) -> Value:
-    match left, right:
-        case Quantity(a, unit), Quantity(b, other) if unit.rstrip("s") == other.rstrip("s"):
-            if operator in _COMPARE:
-                return _COMPARE[operator](a, b)
-            if operator in "+-":
-                return Quantity(Fraction(_ARITHMETIC[operator](a, b)), unit)
-        case (Quantity(a, unit), int() | Fraction()) if operator in "*/":
-            return Quantity(Fraction(_numbers(operator, a, cast("Number", right))), unit)
-        case (int() | Fraction(), Quantity(b, unit)) if operator == "*":
-            return Quantity(Fraction(_numbers(operator, cast("Number", left), b)), unit)
-        case _:
-            pass
+    """`2 epochs + 1 epoch`, `2 * 5 epochs`, `10 deg < 20 deg`."""
+    if isinstance(left, Quantity) and isinstance(right, Quantity) and left.unit.rstrip("s") == right.unit.rstrip("s"):
+        if operator in _COMPARE:
+            return _COMPARE[operator](left.value, right.value)
+        if operator in "+-":
+            return Quantity(Fraction(_ARITHMETIC[operator](left.value, right.value)), left.unit)
+    elif isinstance(left, Quantity) and operator in ("*", "/"):
+        return Quantity(Fraction(_numbers(operator, left.value, number(right, f"`{operator}`"))), left.unit)
+    elif isinstance(right, Quantity) and operator == "*":
+        return Quantity(Fraction(_numbers(operator, number(left, "`*`"), right.value)), right.unit)
     raise Trouble(f"`{operator}` does not take {describe(left)} and {describe(right)}")
 
 
@@ -150,9 +149,7 @@ _ARITHMETIC: Final[dict[str, Function[[Number, Number], Number]]] = {
 }
 
 
-def _numbers(operator: str, left: Number, right: Number) -> Value:
-    if operator in _COMPARE:
-        return _COMPARE[operator](left, right)
+def _numbers(operator: str, left: Number, right: Number) -> Number:
     if operator == "**":
         return bounded(_power(left, right))
     if operator in ("/", "//", "%") and right == 0:
@@ -245,8 +242,28 @@ def _outer(left: Value, right: Value) -> Value:
     return tuple(tuple(bounded(a * b) for b in columns) for a in rows)
 
 
+def _len(value: Value) -> Value:
+    return len(items(value, "`len`"))
+
+
+def _floor(value: Value) -> Value:
+    return math.floor(number(value, "`floor`"))
+
+
+def _ceil(value: Value) -> Value:
+    return math.ceil(number(value, "`ceil`"))
+
+
+def _round(value: Value) -> Value:
+    return round(number(value, "`round`"))
+
+
+def _abs(value: Value) -> Value:
+    return abs(number(value, "`abs`"))
+
+
 FUNCTIONS: Final[dict[str, tuple[int, int, Function[..., Value]]]] = {
-    "len": (1, 1, lambda a: len(items(a, "`len`"))),
+    "len": (1, 1, _len),
     "sum": (1, 1, lambda *a: bounded(sum(_numbers_of("sum", a)))),
     "min": (1, 64, lambda *a: min(_numbers_of("min", a))),
     "max": (1, 64, lambda *a: max(_numbers_of("max", a))),
@@ -255,10 +272,10 @@ FUNCTIONS: Final[dict[str, tuple[int, int, Function[..., Value]]]] = {
     "enumerate": (1, 1, _enumerate),
     "take": (2, 2, _take),
     "outer": (2, 2, _outer),
-    "floor": (1, 1, lambda a: math.floor(number(a, "`floor`"))),
-    "ceil": (1, 1, lambda a: math.ceil(number(a, "`ceil`"))),
-    "round": (1, 1, lambda a: round(number(a, "`round`"))),
-    "abs": (1, 1, lambda a: abs(number(a, "`abs`"))),
+    "floor": (1, 1, _floor),
+    "ceil": (1, 1, _ceil),
+    "round": (1, 1, _round),
+    "abs": (1, 1, _abs),
     "sqrt": (1, 1, _sqrt),
     "exp": (1, 1, _unary("exp", math.exp)),
     "log": (1, 1, _unary("log", math.log)),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable as Function
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
+from netspec.diagnostics import Fix, Label, Span, nearest
 from netspec.elaborate.arithmetic import size
 from netspec.elaborate.evaluate import evaluate, not_yet
 from netspec.elaborate.scope import Scope
@@ -31,25 +32,29 @@ from netspec.elaborate.values import (
     Wildcard,
     Word,
     describe,
-    is_number,
-    show,
 )
 from netspec.layers import LAYERS
 from netspec.syntax import tree
 
 LATER: Final = frozenset({"weight", "init", "connect"})
-"""Arguments of layers that are part of the language and not supported yet."""
+"""Arguments of linear layers that are part of the language and not supported yet."""
+LINEAR: Final = frozenset({"conv", "convt", "dense"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def argument_names(model: type[BaseModel]) -> tuple[str, ...]:
-    """The arguments in the order of the language; a field that shadows a keyword has its name there as alias."""
-    return _names(model)
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is called, its arguments in their order, and the bare words that each takes."""
+
+    name: str
+    names: tuple[str, ...]
+    words: Function[[str], frozenset[str]]
 
 
 @cache
-def _names(model: type[BaseModel]) -> tuple[str, ...]:
+def argument_names(model: type[BaseModel]) -> tuple[str, ...]:
+    """The arguments in the order of the language; a field named after a keyword has that as its alias."""
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
@@ -72,74 +77,72 @@ def _literals(annotation: Any) -> list[str]:
     return [word for item in get_args(annotation) if not isinstance(item, str) for word in _literals(item)]
 
 
-def gather(
-    what: str,
-    names: Sequence[str],
-    given: Sequence[Given],
-    arguments: Sequence[tree.Argument],
-    scope: Scope,
-    words: Function[[str], frozenset[str]],
-) -> dict[str, Given] | Poison:
+@cache
+def signature_of(model: type[BaseModel], name: str) -> Signature:
+    """The signature of a layer or declaration."""
+    words = words_of(model)
+    return Signature(name, argument_names(model), lambda item: words.get(item, frozenset()))
+
+
+def gather(what: Signature, given: Sequence[Given], arguments: Sequence[tree.Argument], scope: Scope) -> dict[str, Given] | Poison:
     """Arguments by name, evaluated: those of a layer passed as a value first, then those of the call."""
     found: dict[str, Given] = {}
     complete = True
     place = 0
     for item in given:
-        name = item.name or (names[place] if place < len(names) else "")
+        name = item.name or (what.names[place] if place < len(what.names) else "")
         place += item.name is None
-        complete &= _accept(what, names, name, item.name is not None, item.span, found, scope)
+        complete &= _accept(what, name, item.span, found, scope)
         found[name] = item
     for argument in arguments:
-        name = argument.name.text if argument.name else (names[place] if place < len(names) else "")
+        name = argument.name.text if argument.name else (what.names[place] if place < len(what.names) else "")
         place += argument.name is None
-        span = argument.name.span if argument.name else argument.span
-        known = _accept(what, names, name, argument.name is not None, span, found, scope)
-        value = evaluate(argument.value, scope, words(name) if known else all_words(None))
+        known = _accept(what, name, argument.name.span if argument.name else argument.span, found, scope)
+        value = evaluate(argument.value, scope, what.words(name) if known else all_words(None))
         found[name] = Given(value, argument.value.span, name)
         complete &= known and value is not POISON
     return found if complete else POISON
 
 
-def _accept(what: str, names: Sequence[str], name: str, keyword: bool, span: Span, found: Mapping[str, Given], scope: Scope) -> bool:
-    problems = scope.context.problems
+def _accept(what: Signature, name: str, span: Span, found: Mapping[str, Given], scope: Scope) -> bool:
+    """Whether an argument is one, and not given yet."""
+    listed = ", ".join(what.names) or "none"
     if not name:
-        listed = ", ".join(f"`{item}`" for item in names) or "none"
-        takes = f"`{what}` takes {len(names)} argument{'s' * (len(names) != 1)}"
-        problems.report("E0107", f"too many arguments for `{what}`", span, frame=scope.frame, label=takes, help=f"they are: {listed}")
-    elif name not in names:
-        fix = next((Fix(span, item) for item in nearest(name, names)), None)
-        problems.report("E0104", f"`{what}` has no argument `{name}`", span, frame=scope.frame, help=_arguments_help(what, name, names), fix=fix)
+        label = f"`{what.name}` takes {len(what.names)} argument{'s' * (len(what.names) != 1)}"
+        scope.report("E0107", f"too many arguments for `{what.name}`", span, label=label, help=f"they are: {listed}")
+    elif name not in what.names:
+        close = nearest(name, what.names)
+        has = f"`{what.name}` has {listed}"
+        help = f"did you mean `{close[0]}`? ({has})" if close else has
+        fix = Fix(span, close[0]) if close else None
+        scope.report("E0104", f"`{what.name}` has no argument `{name}`", span, help=help, fix=fix)
     elif name in found:
         labels = [Label(found[name].span, "given here")]
-        text = f"the argument `{name}` of `{what}` is given twice"
-        problems.report("E0107", text, span, frame=scope.frame, labels=labels, help="keep one" if keyword else f"positions are {', '.join(names)}")
+        help = f"arguments without a name stand for {listed}"
+        scope.report("E0107", f"the argument `{name}` of `{what.name}` is given twice", span, labels=labels, help=help)
     else:
         return True
     return False
 
 
-def _arguments_help(what: str, name: str, names: Sequence[str]) -> str:
-    listed = f"`{what}` has {', '.join(names) or 'none'}"
-    close = nearest(name, names)
-    return f"did you mean `{close[0]}`? ({listed})" if close else listed
-
-
-def bind(model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope) -> Model | Poison:
+def bind(
+    model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope
+) -> Model | Poison:
     """A layer from the arguments of a call."""
     name = str(getattr(model, "name", call.name))
-    arguments = _refuse_later(model, name, arguments, scope)
-    words = words_of(model)
-    found = gather(name, argument_names(model), given, arguments, scope, lambda item: words.get(item, frozenset()))
+    if name in LINEAR:
+        arguments = _refuse_later(model, name, arguments, scope)
+    found = gather(signature_of(model, name), given, arguments, scope)
     if isinstance(found, Poison):
         return POISON
-    span = call.name.span if isinstance(call, tree.Call) else call.span
-    return validate(model, name, found, span, scope)
+    return validate(model, name, found, call.name.span if isinstance(call, tree.Call) else call.span, scope)
 
 
 def _refuse_later(model: type[BaseModel], name: str, arguments: Sequence[tree.Argument], scope: Scope) -> Sequence[tree.Argument]:
+    later = LATER.difference(argument_names(model))
     kept: list[tree.Argument] = []
     for argument in arguments:
-        if argument.name and argument.name.text in LATER - set(argument_names(model)) and name in ("conv", "convt", "dense"):
+        if argument.name and argument.name.text in later:
             not_yet(f"`{argument.name.text}=` of `{name}`", argument, scope)
         else:
             kept.append(argument)
@@ -155,13 +158,14 @@ def validate(model: type[Model], name: str, found: Mapping[str, Given], span: Sp
         try:
             values[key] = plain(item.value)
         except TypeError:
-            message = f"`{key}` of `{name}` cannot be {describe(item.value)}"
             help = "`.c`, `.h`, `.w` or `.f` is one of its dimensions" if isinstance(item.value, Tensor | Labelled | Pass) else None
-            return scope.context.problems.report("E0106", message, item.span, frame=scope.frame, help=help)
+            return scope.report("E0106", f"`{key}` of `{name}` cannot be {describe(item.value)}", item.span, help=help)
     try:
         return model(**values)
     except ValidationError as error:
-        return _explain(error, model, name, found, span, scope)
+        from netspec.elaborate.invalid import explain  # only now: most specs are right
+
+        return explain(error, model, found, scope, name=name, span=span)
 
 
 def plain(value: Value) -> Any:
@@ -179,80 +183,3 @@ def plain(value: Value) -> Any:
             return plain(value.low), plain(value.high)
         case Tensor() | Labelled() | Pass() | Callable() | Wildcard() | Poison():
             raise TypeError(describe(value))
-
-
-def _explain(error: ValidationError, model: type[BaseModel], name: str, found: Mapping[str, Given], span: Span, scope: Scope) -> Poison:
-    by_field: dict[str, list[Any]] = {}
-    for item in error.errors(include_url=False):
-        by_field.setdefault(str(item["loc"][0]) if item["loc"] else "", []).append(item)
-    missing = [key for key, items in by_field.items() if items[0]["type"] == "missing" and len(items[0]["loc"]) == 1]
-    if missing:
-        named = " and ".join(f"`{item}`" for item in missing)
-        help = f"as `{name}({', '.join(_example(model))})`"
-        scope.context.problems.report("E0105", f"`{name}` needs {named}", span, frame=scope.frame, help=help)
-    for key, items in by_field.items():
-        if key in missing:
-            continue
-        if key in found:
-            _explain_one(key, items, model, name, found[key], scope)
-        else:
-            scope.context.problems.report("E0106", f"`{name}`: {_reason(items[0])}", span, frame=scope.frame)
-    return POISON
-
-
-def _example(model: type[BaseModel]) -> list[str]:
-    return [field.alias or key for key, field in model.model_fields.items() if field.is_required()]
-
-
-def _explain_one(key: str, items: Sequence[Any], model: type[BaseModel], name: str, given: Given, scope: Scope) -> None:
-    problems = scope.context.problems
-    if isinstance(given.value, Word):
-        help = did_you_mean(given.value.text, [*scope.names(), *words_of(model)[key]])
-        problems.report("E0102", f"unknown name `{given.value.text}`", given.span, frame=scope.frame, help=help)
-        return
-    if isinstance(given.value, Fraction) and any(item["type"] in ("int_type", "int_from_float") for item in items):
-        field = next((f for k, f in model.model_fields.items() if (f.alias or k) == key), None)
-        what = field.description if field and field.description else f"`{key}` of `{name}`"
-        message = f"{what} must be a whole number, got {show(given.value)}"
-        text = problems.text(given.span)
-        problems.report("E0208", message, given.span, frame=scope.frame, help=f"`floor({text})`, or `round8({text})` for channels")
-        return
-    reasons = list(dict.fromkeys(_reason(item) for item in _telling(items, given.value)))
-    help = "words: " + ", ".join(f"`{word}`" for word in sorted(words)) if (words := words_of(model).get(key)) else None
-    problems.report("E0106", f"`{key}` of `{name}` {' or '.join(reasons)}, got {show(given.value)}", given.span, frame=scope.frame, help=help)
-
-
-_KINDS: Final = frozenset({"int_type", "float_type", "tuple_type", "string_type", "bool_type", "literal_error", "missing", "none_required"})
-
-
-def _telling(items: Sequence[Any], value: Value) -> Sequence[Any]:
-    """Of what every member of a union says, that of the member of the right kind, if there is one."""
-    telling = [item for item in items if item["type"] not in _KINDS]
-    if telling and is_number(value):
-        shallow = min(len(item["loc"]) for item in telling)
-        return [item for item in telling if len(item["loc"]) == shallow][:1]
-    return telling[:1] or items
-
-
-_WORDS: Final = {
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "tuple_type": "a list",
-    "string_type": "must be a string",
-    "bool_type": "must be `yes` or `no`",
-    "none_required": "nothing",
-    "too_long": "must have fewer elements",
-    "missing": "must have more elements",
-    "extra_forbidden": "is unknown",
-}
-
-
-def _reason(item: Any) -> str:
-    kind, message = item["type"], str(item["msg"])
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    if kind in _WORDS:
-        return _WORDS[kind]
-    text = message.replace("Input should be", "must be").replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-    return text.replace("Input should have", "must have")
-

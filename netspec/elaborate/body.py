@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+from netspec.elaborate.arithmetic import Trouble, items
 from netspec.elaborate.binding import all_words
 from netspec.elaborate.declared import check_shape
 from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole, not_yet
-from netspec.elaborate.arithmetic import Trouble, items
 from netspec.elaborate.place import Place
+from netspec.elaborate.scope import Scope
 from netspec.elaborate.steps import call
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Value, show, tensor_of
 from netspec.syntax import tree
@@ -82,8 +83,8 @@ def _source(source: tree.Expr, place: Place) -> Current:
     value = evaluate(source, place.scope)
     if (tensor := tensor_of(value)) is not None or (isinstance(value, Labelled | Pass) and value.value is None):
         return tensor
-    message = f"`from` needs a label or an input, `{place.scope.context.problems.text(source.span)}` is {show(value)}"
-    return place.scope.context.problems.report("E0114", message, source.span, frame=place.scope.frame)
+    message = f"`from` needs a label or an input, `{place.scope.text(source.span)}` is {show(value)}"
+    return place.scope.report("E0114", message, source.span)
 
 
 def _repeat(step: tree.Repeat, current: Current, place: Place, label: Labelled | None) -> Current:
@@ -92,10 +93,10 @@ def _repeat(step: tree.Repeat, current: Current, place: Place, label: Labelled |
         return POISON
     if count < 0:
         message = f"`repeat` cannot run {count} times"
-        return place.scope.context.problems.report("E0106", message, step.count.span, frame=place.scope.frame)
-    names = (step.index,) if step.index is not None else ()
+        return place.scope.report("E0106", message, step.count.span)
+    names = () if step.index is None else (step.index,)
     place.build.budget.loop(count, place.passes)
-    return _loop(names, range(count) if names else [()] * count, step.body, current, place, label)
+    return _loop(_Passes(names, range(count), step.body), current, place, label)
 
 
 def _for(step: tree.For, current: Current, place: Place, label: Labelled | None) -> Current:
@@ -105,35 +106,46 @@ def _for(step: tree.For, current: Current, place: Place, label: Labelled | None)
     try:
         values = items(value, "`for`")
     except Trouble as trouble:
-        problems = place.scope.context.problems
-        return problems.report(trouble.code, trouble.message, step.values.span, frame=place.scope.frame, help=trouble.help)
+        return place.scope.report(trouble.code, trouble.message, step.values.span, help=trouble.help)
     for element in values if len(step.names) > 1 else ():
         if not isinstance(element, tuple) or len(element) != len(step.names):
             names = ", ".join(item.text for item in step.names)
             message = f"`for {names}` needs elements of {len(step.names)} parts, got {show(element)}"
-            return place.scope.context.problems.report("E0108", message, step.values.span, frame=place.scope.frame)
+            return place.scope.report("E0108", message, step.values.span)
     place.build.budget.loop(len(values), place.passes)
-    return _loop(step.names, values, step.body, current, place, label)
+    return _loop(_Passes(step.names, values, step.body), current, place, label)
 
 
-def _loop(
-    names: tuple[tree.Name, ...], values: Sequence[Value], body: tree.Body, current: Current, place: Place, label: Labelled | None
-) -> Current:
-    weights = place.build.weights
-    passes = place.passes * max(1, len(values))
-    for value in values:
-        place.build.budget.enter()
-        scope = place.scope.inner()
-        parts = value if len(names) > 1 and isinstance(value, tuple) else (value,)
-        for name, part in zip(names, parts, strict=False):
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """A loop that is about to run: `names` take the parts of each value in turn."""
+
+    names: tuple[tree.Name, ...]
+    values: Sequence[Value]
+    body: tree.Body
+
+    def scope(self, value: Value, outer: Scope) -> Scope:
+        """The scope of one pass."""
+        scope = outer.inner()
+        parts = value if len(self.names) > 1 and isinstance(value, tuple) else (value,)
+        for name, part in zip(self.names, parts, strict=False):
             scope.define(name, part)
+        return scope
+
+
+def _loop(loop: _Passes, current: Current, place: Place, label: Labelled | None) -> Current:
+    """Run the passes; on a labelled line they are named by their number, else they count on."""
+    weights = place.build.weights
+    passes = place.passes * max(1, len(loop.values))
+    for value in loop.values:
+        place.build.budget.enter()
+        scope = loop.scope(value, place.scope)
         if label is not None:
-            own = place.line.next_pass()
-            inner = Place(place.build, scope, own, own, passes=passes)
+            own = line = place.line.next_pass()
         else:
             own = place.body.unlabelled_loop()
-            inner = Place(place.build, scope, own, own if place.line is place.body else place.line, passes=passes)
-        current = run(body.items, current, inner)
+            line = own if place.line is place.body else place.line
+        current = run(loop.body.items, current, Place(place.build, scope, own, line, passes=passes))
         if label is not None:
             label.passes.append(Pass(current, scope.labels))
         if current is POISON:
@@ -153,12 +165,12 @@ def _if(step: tree.If, current: Current, place: Place) -> Current:
 
 
 def _input(item: tree.Input, current: Current, place: Place) -> Current:
-    problems, scope = place.scope.context.problems, place.scope
+    scope = place.scope
     if place.level != "net":
         help = "a block's input is the tensor that it is called on"
-        return problems.report("E0112", "`input` stands only at the top of a net", item.span, frame=scope.frame, help=help)
+        return scope.report("E0112", "`input` stands only at the top of a net", item.span, help=help)
     if place.build.applied:
-        problems.report("E0112", "`input` stands above the first step", item.span, frame=scope.frame, help="move it up")
+        scope.report("E0112", "`input` stands above the first step", item.span, help="move it up")
         return POISON
     if item.where is not None:
         not_yet("`where`", item.where, scope)
@@ -176,6 +188,7 @@ def _input_value(item: tree.Input, place: Place) -> Current:
     for dim in item.shape.dims:
         if isinstance(dim, tree.Reference) and dim.arguments is None and scope.find(dim.name.text) is None:
             dims.append(not_yet(f"the symbolic dimension `{dim.name.text}`", dim, scope))
+            scope.values[dim.name.text] = POISON
         else:
             dims.append(evaluate_whole(dim, scope, "a dimension"))
     if POISON in dims:
@@ -183,7 +196,7 @@ def _input_value(item: tree.Input, place: Place) -> Current:
     shape = tuple(dim for dim in dims if isinstance(dim, int))
     if not 1 <= len(shape) <= 3 or min(shape) < 1:
         help = "`[c, h, w]` is a picture, `[t, f]` are steps of features, `[f]` is a vector; the batch is not written"
-        return scope.context.problems.report("E0210", f"an input cannot be {list(shape)}", item.shape.span, help=help)
+        return scope.report("E0210", f"an input cannot be {list(shape)}", item.shape.span, help=help)
     return place.build.input(item.name.text, shape, item.span)
 
 
@@ -199,7 +212,7 @@ def _outputs(item: tree.OutputNames, place: Place) -> None:
     for name in item.names:
         value = evaluate(tree.Reference(name, None, name.span), place.scope)
         if (tensor := tensor_of(value)) is None:
-            place.scope.context.problems.report("E0114", f"`{name.text}` is {show(value)}, not a label", name.span, frame=place.scope.frame)
+            place.scope.report("E0114", f"`{name.text}` is {show(value)}, not a label", name.span)
         _result(name, tensor or POISON, place)
 
 
@@ -207,11 +220,11 @@ def _results_allowed(item: tree.Head | tree.OutputNames, place: Place) -> bool:
     if place.level == "inner":
         message = "`output` stands only in a net, or in an `if` of it"
         help = "what is current at the end of a block is its value; label a line to reach it from outside"
-        place.scope.context.problems.report("E0112", message, item.span, frame=place.scope.frame, help=help)
+        place.scope.report("E0112", message, item.span, help=help)
     return place.level != "inner"
 
 
 def _result(name: tree.Name, value: Current, place: Place) -> None:
     if name.text in place.build.outputs:
-        place.scope.context.problems.report("E0103", f"the result `{name.text}` is named twice", name.span, frame=place.scope.frame)
+        place.scope.report("E0103", f"the result `{name.text}` is named twice", name.span)
     place.build.outputs[name.text] = value

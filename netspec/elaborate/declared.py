@@ -9,7 +9,6 @@ from netspec.elaborate.values import ANY, POISON, Current, Tensor, Wildcard
 from netspec.graph.types import Layer, Shape, ShapeError
 from netspec.syntax import tree
 
-
 _COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six", 8: "eight"}
 
 
@@ -21,13 +20,11 @@ def check_shape(declared: tree.Shape, chain: tree.Chain, value: Current, first: 
     if len(dims) == len(value.shape) and all(want is ANY or want == have for want, have in zip(dims, value.shape, strict=True)):
         return
     written = f"[{', '.join('_' if dim is ANY else str(dim) for dim in dims)}]"
-    problems, frame = place.scope.context.problems, place.scope.frame
     wanted = tuple(dim if isinstance(dim, int) else None for dim in dims)
-    problems.report(
+    place.scope.report(
         "E0203",
         f"declared `:: {written}`, inferred {list(value.shape)}",
         declared.span,
-        frame=frame,
         labels=[Label(value.span, f"produces {list(value.shape)}")] if chain.steps else [],
         help=_padding_help(wanted, value, first, place),
     )
@@ -54,8 +51,8 @@ def _padding_help(wanted: tuple[int | None, ...], value: Tensor, first: int, pla
             shape = _through(layers, item.facts.inputs[0])
             if shape is not None and len(shape) == len(wanted) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True)):
                 lost = shape[-1] - value.shape[-1]
-                text = place.scope.context.problems.text(item.span)
-                return f"{_COUNTS.get(lost, lost)} pixel{'s per axis are' if lost != 1 else ' per axis is'} lost at `{text}`: add `pad={pad}`?"
+                pixels = f"{_COUNTS.get(lost, lost)} pixel{'s per axis are' if lost != 1 else ' per axis is'}"
+                return f"{pixels} lost at `{place.scope.text(item.span)}`: add `pad={pad}`?"
     return f"write `:: {list(value.shape)}`, or change the steps before it"
 
 

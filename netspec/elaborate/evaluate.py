@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final, assert_never, cast
+from typing import Final
 
 from netspec.diagnostics import Fix, did_you_mean
 from netspec.elaborate.arithmetic import FUNCTIONS, OP_ONLY, Trouble, binary, bounded, joined, number, size, truth, whole
 from netspec.elaborate.scope import UNBUILT, Scope
-from netspec.elaborate.values import ANY, POISON, Callable, Given, Labelled, Pass, Poison, Quantity, Tensor, Value, Word, describe, show, tensor_of
+from netspec.elaborate.values import (
+    ANY,
+    POISON,
+    Callable,
+    Given,
+    Labelled,
+    Pass,
+    Poison,
+    Quantity,
+    Tensor,
+    Value,
+    Word,
+    describe,
+    show,
+    tensor_of,
+)
 from netspec.syntax import tree
 
 DIMENSIONS: Final = {1: "f", 2: "tf", 3: "chw"}
@@ -23,7 +38,7 @@ def evaluate(expr: tree.Expr, scope: Scope, words: frozenset[str] = NO_WORDS) ->
     try:
         return _value(expr, scope, words)
     except Trouble as trouble:
-        return scope.context.problems.report(trouble.code, trouble.message, expr.span, frame=scope.frame, help=trouble.help)
+        return scope.report(trouble.code, trouble.message, expr.span, help=trouble.help)
 
 
 def evaluate_whole(expr: tree.Expr, scope: Scope, what: str) -> int | Poison:
@@ -33,7 +48,7 @@ def evaluate_whole(expr: tree.Expr, scope: Scope, what: str) -> int | Poison:
         return value if isinstance(value, Poison) else whole(value, what)
     except Trouble as trouble:
         help = rounded_help(expr, scope) if trouble.code == "E0208" else trouble.help
-        return scope.context.problems.report(trouble.code, trouble.message, expr.span, frame=scope.frame, help=help)
+        return scope.report(trouble.code, trouble.message, expr.span, help=help)
 
 
 def evaluate_truth(expr: tree.Expr, scope: Scope, what: str) -> bool | Poison:
@@ -42,12 +57,12 @@ def evaluate_truth(expr: tree.Expr, scope: Scope, what: str) -> bool | Poison:
     try:
         return value if isinstance(value, Poison) else truth(value, what)
     except Trouble as trouble:
-        return scope.context.problems.report("E0106", trouble.message, expr.span, frame=scope.frame)
+        return scope.report("E0106", trouble.message, expr.span)
 
 
 def rounded_help(expr: tree.Expr, scope: Scope) -> str:
     """The help for a count that is not whole."""
-    text = scope.context.problems.text(expr.span)
+    text = scope.text(expr.span)
     return f"`floor({text})`, or `round8({text})` for channels"
 
 
@@ -63,20 +78,24 @@ def _value(expr: tree.Expr, scope: Scope, words: frozenset[str]) -> Value:
             return expr.values
         case tree.String():
             return expr.text
+        case tree.Tuple() | tree.List():
+            found = tuple(evaluate(item, scope, words) for item in expr.items)
+            return POISON if POISON in found else joined(found)
+        case tree.Attribute() | tree.Index() | tree.Unary() | tree.Conditional():
+            return _rarer(expr, scope, words)
+
+
+def _rarer(expr: tree.Attribute | tree.Index | tree.Unary | tree.Conditional, scope: Scope, words: frozenset[str]) -> Value:
+    match expr:
         case tree.Attribute():
             return _attribute(expr, scope)
         case tree.Index():
             return _index(expr, scope)
-        case tree.Tuple() | tree.List():
-            found = tuple(evaluate(item, scope, words) for item in expr.items)
-            return POISON if POISON in found else joined(found)
         case tree.Unary():
             return _unary(expr, scope)
         case tree.Conditional():
             chosen = evaluate_truth(expr.condition, scope, "a condition")
             return POISON if isinstance(chosen, Poison) else evaluate(expr.then if chosen else expr.otherwise, scope, words)
-        case _:
-            assert_never(expr)
 
 
 def _number(expr: tree.Number, scope: Scope) -> Value:
@@ -84,7 +103,7 @@ def _number(expr: tree.Number, scope: Scope) -> Value:
         product = f"{expr.text[:-1]}*{suffix}"
         message = f"`{expr.text}` is {show(expr.value)}, but `{suffix}` is a name here"
         fix = Fix(expr.span, product)
-        return scope.context.problems.report("E0109", message, expr.span, frame=scope.frame, help=f"`{product}` is the product", fix=fix)
+        return scope.report("E0109", message, expr.span, help=f"`{product}` is the product", fix=fix)
     if expr.unit is None:
         return bounded(expr.value)
     if expr.unit in BYTES:
@@ -140,7 +159,7 @@ def _reference(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Val
 
 def _no_entry(expr: tree.Reference, scope: Scope) -> Poison:
     help = "name one of the net's inputs"
-    return scope.context.problems.report("E0111", "`in` has no meaning here: there is no one input", expr.span, frame=scope.frame, help=help)
+    return scope.report("E0111", "`in` has no meaning here: there is no one input", expr.span, help=help)
 
 
 def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poison:
@@ -150,15 +169,15 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
     if name == "training":
         return not_yet("`training`", expr, scope)
     if name in UNBUILT:
-        return scope.context.problems.report("E0602", f"layer `{name}` is not built yet", expr.span, frame=scope.frame)
+        return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
     help = did_you_mean(name, [*scope.names(), *words]) or "nothing of this name is defined above"
-    return scope.context.problems.report("E0102", f"unknown name `{name}`", expr.name.span, frame=scope.frame, help=help)
+    return scope.report("E0102", f"unknown name `{name}`", expr.name.span, help=help)
 
 
 def not_yet(what: str, node: tree.Expr | tree.Call | tree.Argument | tree.Name | tree.Declaration | tree.Setting, scope: Scope) -> Poison:
     """Refuse a part of the language that this version does not support."""
     help = "it is part of the language; this version of netspec does not elaborate it"
-    return scope.context.problems.report("E0601", f"{what}: not supported yet", node.span, frame=scope.frame, help=help)
+    return scope.report("E0601", f"{what}: not supported yet", node.span, help=help)
 
 
 def _call(expr: tree.Reference, scope: Scope) -> Value:
@@ -177,9 +196,9 @@ def _call(expr: tree.Reference, scope: Scope) -> Value:
     if scope.poisoned(name):
         return POISON
     if name in UNBUILT:
-        return scope.context.problems.report("E0602", f"layer `{name}` is not built yet", expr.span, frame=scope.frame)
+        return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
     help = did_you_mean(name, [*FUNCTIONS, *scope.context.file.steps()])
-    return scope.context.problems.report("E0102", f"unknown function or layer `{name}`", expr.name.span, frame=scope.frame, help=help)
+    return scope.report("E0102", f"unknown function or layer `{name}`", expr.name.span, help=help)
 
 
 def _words_for(found: Callable) -> frozenset[str]:
@@ -212,7 +231,9 @@ def _attribute(expr: tree.Attribute, scope: Scope) -> Value:
         case Labelled() | Pass() | Tensor():
             return member(base, name, expr, scope)
         case _:
-            raise Trouble(f"{describe(base)} has no `.{name}`", "E0114", "tensors have `.c .h .w`, `.t .f` or `.f`, and the labels of their line")
+            raise Trouble(
+                f"{describe(base)} has no `.{name}`", "E0114", "tensors have `.c .h .w`, `.t .f` or `.f`, and the labels of their line"
+            )
 
 
 def member(base: Labelled | Pass | Tensor, name: str, expr: tree.Attribute, scope: Scope) -> Value:
@@ -231,7 +252,7 @@ def member(base: Labelled | Pass | Tensor, name: str, expr: tree.Attribute, scop
     if isinstance(base, Labelled) and (found := scope.measure(base, name)) is not None:
         return found
     if name in ("weight", "bias"):
-        return not_yet(f"the weight `{scope.context.problems.text(expr.span)}` in an expression", expr, scope)
+        return not_yet(f"the weight `{scope.text(expr.span)}` in an expression", expr, scope)
     if isinstance(base, Labelled) and base.passes:
         raise Trouble(f"`{base.name}` is a loop: its labels belong to its passes", "E0114", f"`{base.name}[0].{name}` is in the first pass")
     dims = [f".{letter}" for letter in letters]
@@ -257,4 +278,4 @@ def _index(expr: tree.Index, scope: Scope) -> Value:
             raise Trouble(f"{describe(base)} cannot be indexed", "E0114", "lists and labelled loops can")
     if not 0 <= at < len(elements):
         raise Trouble(f"index {at}: {what}", "E0117", "they are counted from 0")
-    return cast("Value", elements[at])
+    return elements[at]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from netspec.diagnostics import Label, SpecError, UsageError, did_you_mean
 from netspec.elaborate.binding import all_words, gather
+from netspec.elaborate.blocks import bind_formals, signature
 from netspec.elaborate.body import run
 from netspec.elaborate.build import Build
 from netspec.elaborate.evaluate import evaluate, not_yet
@@ -17,7 +18,6 @@ from netspec.elaborate.naming import Names
 from netspec.elaborate.place import Place
 from netspec.elaborate.problems import Frame, Problems
 from netspec.elaborate.scope import Context, File, Scope
-from netspec.elaborate.steps import bind_formals
 from netspec.elaborate.values import POISON, Given, Labelled, Poison, Tensor, Value
 from netspec.syntax import tree
 from netspec.syntax.parse import parse
@@ -25,6 +25,8 @@ from netspec.syntax.parse import parse
 Setting = int | float | Fraction | bool | str | tuple["Setting", ...] | list["Setting"]
 """What `--set` and Python give a parameter; a string is read as an expression of the language."""
 
+
+_AS_WRITTEN = "a value as the language writes it: `64`, `0.5`, `[3, 4]`"
 
 Named = TypeVar("Named", bound=tree.Block | tree.Net | tree.Alias | tree.Let | tree.Param)
 
@@ -103,14 +105,14 @@ class Elaborator:
         try:
             parsed = parse(f"let value = {text}", place)
         except SpecError as error:
-            raise UsageError(f"`{name}={text}`: {error.diagnostics[0].message}", "a value as the language writes it: `64`, `0.5`, `[3, 4]`") from None
+            raise UsageError(f"`{name}={text}`: {error.diagnostics[0].message}", _AS_WRITTEN) from None
         match parsed.declarations:
             case (tree.Let(value=expr),):
                 value = evaluate(expr, self.top, all_words(None))
             case _:
                 value = POISON
         if value is POISON:
-            raise UsageError(f"`{name}={text}` is no value", "a value as the language writes it: `64`, `0.5`, `[3, 4]`")
+            raise UsageError(f"`{name}={text}` is no value", _AS_WRITTEN)
         return value
 
     # ── nets ─────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +149,8 @@ class Elaborator:
         single = sum(isinstance(part, tree.Input) for part in net.body.items) == 1
         build = Build(name, self.library, self.context.budget, single_input=single)
         scope = Scope(self.context, None, frame)
-        if isinstance(given, Poison) or not bind_formals(net.name.text, net.formals, given, item.name.span, scope, self.top):
+        what = signature(net.name.text, net.formals)
+        if isinstance(given, Poison) or not bind_formals(what, net.formals, given, scope, missing_at=item.name.span):
             return None
         try:
             self._run(build, net, scope)
@@ -162,7 +165,7 @@ class Elaborator:
         given: dict[str, Given] = {key: Given(value, item.name.span, key) for key, value in self.settings.items() if key in names}
         frame: Frame | None = None
         while isinstance(item, tree.Alias):
-            found = gather(net.name.text, names, (), item.arguments, self.top, lambda _: all_words(None))
+            found = gather(signature(net.name.text, net.formals), (), item.arguments, self.top)
             if isinstance(found, Poison):
                 return POISON, None
             frame = frame or Frame(net.name.text, tuple(found.values()), item.span)
@@ -176,11 +179,11 @@ class Elaborator:
         build.labels = scope.labels
         if not any(isinstance(part, tree.Input) for part in net.body.items):
             help = "a net starts with `input image[1, 28, 28]`"
-            self.problems.report("E0112", f"net `{build.name}` has no input", net.name.span, frame=scope.frame, help=help)
+            self.problems.report("E0112", f"net `{build.name}` has no input", net.name.span, help=help)
         elif not build.outputs:
             if value is None:
                 help = "end it with a step, or name results with `output`"
-                self.problems.report("E0111", f"net `{build.name}` computes nothing", net.name.span, frame=scope.frame, help=help)
+                self.problems.report("E0111", f"net `{build.name}` computes nothing", net.name.span, help=help)
             build.outputs["output"] = value
 
 
@@ -194,10 +197,10 @@ def _exact(value: Setting) -> Value:
             return tuple(_exact(item) for item in value)
 
 
-def addresses(labels: Mapping[str, Labelled | None], prefix: str = "") -> dict[str, int]:
+def addresses(labels: Mapping[str, Labelled | None]) -> dict[str, int]:
     """Every address that leads to a tensor, with the number of the value: `down`, `down[2]`, `down[2].keep`."""
     found: dict[str, int] = {}
-    pending = [(f"{prefix}{name}", label) for name, label in reversed(labels.items()) if label is not None]
+    pending: list[tuple[str, Labelled]] = [(name, label) for name, label in labels.items() if label is not None]
     while pending:
         address, label = pending.pop()
         if isinstance(label.value, Tensor):

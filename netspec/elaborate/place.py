@@ -1,14 +1,18 @@
-"""Where a statement stands: its names, and the line that it belongs to."""
+"""Where a statement stands, and a step that is being applied there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable as Function
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from netspec.diagnostics import Span
 from netspec.elaborate.build import Build
 from netspec.elaborate.naming import Names
 from netspec.elaborate.scope import Scope
-from netspec.elaborate.values import Labelled
+from netspec.elaborate.values import Callable, Current, Labelled
+from netspec.syntax import tree
 
 Level = Literal["net", "if", "inner"]
 """`input` stands in a net's own body, `output` also inside its `if`s."""
@@ -27,3 +31,33 @@ class Place:
     owner: Labelled | None = None
     level: Level = "inner"
     passes: int = 1
+
+
+Runner = Function[[Sequence[tree.Item], Current, Place], Current]
+"""What elaborates the items of a body: blocks and branches are bodies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """`step` calls `found` on the current tensor; `run` elaborates bodies in it."""
+
+    step: tree.Call
+    found: Callable
+    current: Current
+    place: Place
+    run: Runner
+
+    @property
+    def arguments(self) -> tuple[tree.Argument, ...]:
+        """The arguments as written."""
+        return self.step.arguments or ()
+
+    @property
+    def mark(self) -> Span:
+        """Where the step is pointed at."""
+        return mark(self.step)
+
+
+def mark(step: tree.Call) -> Span:
+    """Where a step is pointed at: the call, or the name when branches follow."""
+    return step.span if step.branches is None else step.name.span

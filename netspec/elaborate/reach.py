@@ -1,6 +1,6 @@
 """How far a value looks back into the net's input: its receptive field, derived from the accesses of formulas.
 
-Along one axis a value has a field (input pixels that one of its elements depends on) and a jump (input pixels from one element to the next).
+Along one axis a value has a field (input pixels that one of its elements depends on) and a jump (input pixels between neighbours).
 A formula whose result's index p reads x[p*stride + tap*dilation - pad] widens the field by (window - 1) * jump and multiplies the jump by
 the stride (Araujo, Norris & Sim 2019).
 """
@@ -14,7 +14,10 @@ from netspec.graph.types import Computation, Layer, Shape
 from netspec.kernels.affine import Affine
 from netspec.kernels.scalar import Access, accesses
 
-Look = tuple[tuple[Fraction, Fraction], ...]
+Size = int | Fraction
+"""Whole but for what enlarges: a stride of 1/2."""
+
+Look = tuple[tuple[Size, Size], ...]
 """Per axis, of a layer: the stride and the extent of what it reads."""
 
 
@@ -22,8 +25,8 @@ Look = tuple[tuple[Fraction, Fraction], ...]
 class Reach:
     """Per axis (height and width, or time): field and jump in input pixels."""
 
-    fields: tuple[Fraction, ...]
-    jumps: tuple[Fraction, ...]
+    fields: tuple[Size, ...]
+    jumps: tuple[Size, ...]
 
     def through(self, look: Look) -> Reach:
         """The reach of what looks at this value so."""
@@ -42,14 +45,14 @@ class Reach:
 
 def of_input(shape: Shape) -> Reach | None:
     """An input sees itself; a vector has no axes to look along."""
-    ones = (Fraction(1),) * len(_places(len(shape)))
+    ones = (1,) * len(_places(len(shape)))
     return Reach(ones, ones) if ones else None
 
 
 def looks(layer: Layer, computation: Computation, inputs: tuple[Shape, ...], output: Shape) -> tuple[Look | None, ...]:
     """How a layer looks at each of its inputs; None where it sees all of it, or where there are no axes to look along."""
     names = tuple(f"x{k}" for k in range(len(inputs))) if layer.merge else layer.operands
-    same = Fraction(1), Fraction(1)
+    same = 1, 1
     return tuple(
         _look(computation, layer.result, name, len(shape), (same,) * len(_places(len(shape)))) if len(shape) == len(output) > 1 else None
         for name, shape in zip(names, inputs, strict=True)
@@ -57,7 +60,7 @@ def looks(layer: Layer, computation: Computation, inputs: tuple[Shape, ...], out
 
 
 def _places(rank: int) -> tuple[int, ...]:
-    """Where the axes stand among the indices, the batch first: height and width last, whatever the channels are split into; time after the batch."""
+    """Where the axes stand among the indices: height and width last, whatever the channels are split into; time after the batch."""
     return {3: (-2, -1), 2: (1,)}.get(rank, ())
 
 
@@ -85,14 +88,15 @@ def _step(out: Access, access: Access, places: tuple[int, ...]) -> Look | None:
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
-def _along(out: Affine, index: Affine) -> tuple[Fraction, Fraction] | None:
+def _along(out: Affine, index: Affine) -> tuple[Size, Size] | None:
     """Stride and window of one index, None where it does not move with the result's."""
     moving = [(axis, factor) for axis, factor in out.terms if index.coefficient(axis)]
     if len(moving) != 1:
         return None
     axis, factor = moving[0]
-    window = Fraction(1)
+    window = 1
     for other, reach in index.terms:
         if other != axis and isinstance(other.extent, int):
             window += abs(reach) * (other.extent - 1)
-    return Fraction(index.coefficient(axis), factor), window
+    stride = index.coefficient(axis)
+    return (stride // factor if stride % factor == 0 else Fraction(stride, factor)), window

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable as Function
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from netspec.diagnostics import Label
+from netspec.diagnostics import Fix, Label, Span
 from netspec.elaborate.limits import Budget
 from netspec.elaborate.problems import Frame, Problems
-from netspec.elaborate.values import POISON, Callable, Current, Labelled, Value
+from netspec.elaborate.values import POISON, Callable, Current, Labelled, Poison, Value
 from netspec.layers import LAYERS
 from netspec.syntax import tree
 
-UNBUILT: Final = frozenset(
-    """conv convt dense bn lrn layernorm groupnorm maxpool avgpool lppool gausspool subsample gap gmp up pad crop slice shuffle flatten reshape
-    dropout droppath gram rbf softmax logsoftmax relu relu6 leaky_relu prelu elu selu crelu sigmoid tanh stanh softplus gelu silu hardswish
-    hardsigmoid add mul max concat""".split()
-) - frozenset(LAYERS)
+_LANGUAGE: Final = (
+    "conv convt dense bn lrn layernorm groupnorm maxpool avgpool lppool gausspool subsample gap gmp up pad crop slice shuffle flatten "
+    "reshape dropout droppath gram rbf softmax logsoftmax relu relu6 leaky_relu prelu elu selu crelu sigmoid tanh stanh softplus gelu silu "
+    "hardswish hardsigmoid add mul max concat"
+)
+UNBUILT: Final = frozenset(_LANGUAGE.split()) - frozenset(LAYERS)
 """Layers of the language that have no class yet."""
 
 
@@ -64,6 +65,26 @@ class Scope:
         """A scope for a pass of a loop: what is around it stays visible."""
         return Scope(self.context, self, self.frame, self.entry)
 
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        label: str = "",
+        labels: Sequence[Label] = (),
+        notes: Sequence[str] = (),
+        help: str | None = None,
+        fix: Fix | None = None,
+    ) -> Poison:
+        """Report an error here, with the calls that led here."""
+        problems = self.context.problems
+        return problems.report(code, message, span, frame=self.frame, label=label, labels=labels, notes=notes, help=help, fix=fix)
+
+    def text(self, span: Span) -> str:
+        """The source text of a span, on one line."""
+        return self.context.problems.text(span)
+
     def find(self, name: str) -> Value | None:
         """The value of a name, None when nothing defines it."""
         scope: Scope | None = self
@@ -104,7 +125,7 @@ class Scope:
         place = other.span if isinstance(other, Labelled) else declared.name.span if declared else None
         labels = [Label(place, "defined here")] if place and place != name.span else []
         message = f"`{name.text}` is already the name of a {'label' if isinstance(other, Labelled) else 'value'}"
-        self.context.problems.report("E0103", message, name.span, frame=self.frame, labels=labels, help="choose another name: nothing may be hidden")
+        self.report("E0103", message, name.span, labels=labels, help="choose another name: nothing may be hidden")
 
     def callable(self, name: tree.Name) -> Callable | None:
         """The layer, block, or parameter that holds one, of this name; None when there is none (poison is a Callable of nothing)."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from netspec.diagnostics import Diagnostic, Span, did_you_mean
-from netspec.elaborate.binding import gather, validate, words_of
+from netspec.elaborate.binding import Signature, gather, validate, words_of
 from netspec.elaborate.evaluate import evaluate, not_yet
 from netspec.elaborate.scope import Context, Scope
 from netspec.elaborate.values import POISON, Poison, Value, Word, is_number, show
@@ -18,14 +18,7 @@ LATER = frozenset({"rates", "weights"})
 """Settings that are a part of the language and not supported yet; what else is not built is refused when the block is used."""
 
 
-class _EveryWord(frozenset[str]):
-    """Where any bare word means itself: the output and the target of a loss."""
-
-    def __contains__(self, word: object) -> bool:
-        return True
-
-
-_EVERY = _EveryWord()
+_NO_WORDS: frozenset[str] = frozenset()
 
 
 class Settings(Scope):
@@ -85,25 +78,27 @@ class Binder:
         return TrainPlan(self.net, None, **values, deferred=tuple(self.deferred), span=self.block.span)
 
     def _setting(self, setting: Setting, item: tree.Setting) -> Any:
-        if len(item.values) > 1 and setting.form != "chain":
-            self.problems.report("E0307", f"`{setting.name}` takes one value, not a chain", item.values[1].span)
+        first, *others = item.values
+        if others and setting.form != "chain":
+            self.problems.report("E0307", f"`{setting.name}` takes one value, not a chain", others[0].span)
             return None
         match setting.form:
             case "whole":
                 return self._whole(setting, item)
             case "word":
-                return self._word(setting, item.values[0])
+                return self._word(setting, first)
             case "call":
-                return self._call(setting, item.values[0])
+                return self._call(setting, first)
             case "chain":
-                found = [self._call(setting, expr) for expr in item.values]
-                return tuple(call for call in found if call is not None)
+                return self._calls(setting, item.values)
             case "list":
-                listed = item.values[0].items if isinstance(item.values[0], tree.List) else (item.values[0],)
-                found = [self._call(setting, expr) for expr in listed]
-                return tuple(call for call in found if call is not None)
+                return self._calls(setting, first.items if isinstance(first, tree.List) else item.values)
             case "sum":
-                return self._loss(setting, item.values[0])
+                return self._loss(setting, first)
+
+    def _calls(self, setting: Setting, values: tuple[tree.Expr, ...]) -> tuple[Declaration, ...]:
+        found = [self._call(setting, expr) for expr in values]
+        return tuple(call for call in found if call is not None)
 
     def _whole(self, setting: Setting, item: tree.Setting) -> int | None:
         value = self.scope.find(setting.name)
@@ -151,7 +146,8 @@ class Binder:
         if model.open():
             names += tuple(item.name.text for item in arguments if item.name and item.name.text not in names)
         known = words_of(model)
-        found = gather(model.name, names, (), arguments, self.scope, lambda name: known.get(name, _EVERY if model.open() else frozenset()))
+        what = Signature(model.name, names, lambda name: known.get(name, _NO_WORDS))
+        found = gather(what, (), arguments, self.scope)
         if isinstance(found, Poison):
             return None
         bound = validate(model, model.name, found, expr.name.span, self.scope)

@@ -17,7 +17,7 @@ from netspec.training import Quantity
 class Poison(Enum):
     """What an erroneous expression or step gives: whatever uses it is silent, so one cause is one message."""
 
-    POISON = "poison"
+    POISON = "?"
 
 
 class Wildcard(Enum):
@@ -69,9 +69,9 @@ class Pass:
 
 @dataclass(slots=True)
 class Labelled:
-    """What a label names: the value its line ends with, its loop's passes, the labels of the blocks called on it, the layers [first, last) of it.
+    """What a label names: the value its line ends with, its loop's passes, the labels of the blocks called on it.
 
-    A label that several blocks of the line define is None in `inner`.
+    Its layers are [first, last) of the net's. A label that several blocks of the line define is None in `inner`.
     """
 
     name: str
@@ -135,8 +135,6 @@ def show(value: Value) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
-        case int():
-            return str(value)
         case Fraction():
             return f"{float(value):.6g}"
         case str():
@@ -148,19 +146,23 @@ def show(value: Value) -> str:
         case tuple():
             text = ", ".join(map(show, value[:12]))
             return f"[{text}{', ..' if len(value) > 12 else ''}]" if len(text) <= 120 else f"[{text[:120]}..]"
+        case Wildcard() | Poison():
+            return value.value
+        case int() | Quantity():
+            return str(value)
+        case Tensor() | Labelled() | Pass() | Callable():
+            return _show_reference(value)
+
+
+def _show_reference(value: Tensor | Labelled | Pass | Callable) -> str:
+    match value:
         case Tensor():
             return str(list(value.shape))
-        case Labelled() | Pass():
-            return show(value.value) if value.value is not None else "?"
         case Callable():
             inner = ", ".join(f"{item.name}={show(item.value)}" if item.name else show(item.value) for item in value.arguments)
             return f"{value.name}({inner})" if inner else value.name
-        case Wildcard():
-            return "_"
-        case Poison():
-            return "?"
-        case _:
-            return str(value)
+        case Labelled() | Pass():
+            return "?" if value.value is None else show(value.value)
 
 
 def describe(value: Value) -> str:
