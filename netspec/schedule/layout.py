@@ -73,26 +73,23 @@ class Layout:
 
 def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> dict[str, Layout]:
     """A layout for every tensor. External ones (what users pass and get) are row-major."""
-    dims = _finest(graph)
+    dims = finest(graph)
     borders = _borders(graph, dims)
+    joined = _seen_joined(graph, dims)
     result: dict[str, Layout] = {}
     for name, shape in dims.items():
-        border = borders.get(name, ((0, 0),) * len(shape))
         if "N" not in shape:
             continue
-        if name in external:
-            layout = arrange(shape, range(1, len(shape)), border)
-        elif order == "images":
-            layout = arrange(shape, range(1, len(shape)), border, lanes)
-        else:
-            layout = arrange(shape, _channels_last(graph.shape(name), shape), border)
-        result[name] = replace(layout, shape=graph.shape(name))
+        row_major = order == "images" or name in external | joined
+        inner = range(1, len(shape)) if row_major else _channels_last(graph.shape(name), shape)
+        border = borders.get(name, ((0, 0),) * len(shape))
+        result[name] = arrange(shape, inner, border, lanes if name not in external else 1)
     rest = {name: shape for name, shape in dims.items() if name not in result}
     chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
     for name, shape in rest.items():
-        layout = arrange(shape, chosen.get(name, range(len(shape))), ((0, 0),) * len(shape))
-        result[name] = replace(layout, shape=graph.shape(name))
-    return result
+        inner = range(len(shape)) if name in joined else chosen.get(name, range(len(shape)))
+        result[name] = arrange(shape, inner, ((0, 0),) * len(shape))
+    return {name: replace(layout, shape=graph.shape(name)) for name, layout in result.items()}
 
 
 def arrange(dims: tuple[Extent, ...], order: Iterable[int], border: tuple[tuple[int, int], ...], lanes: int = 1) -> Layout:
@@ -119,13 +116,18 @@ def _every_access(graph: Graph) -> Iterator[Access]:
             yield from all_accesses(formula)
 
 
-def _finest(graph: Graph) -> dict[str, tuple[Extent, ...]]:
+def finest(graph: Graph) -> dict[str, tuple[Extent, ...]]:
     """The dimensions of every tensor: its own, or those of its finest view."""
     dims = {name: item.type.shape for name, item in graph.types.items()}
     for access in _every_access(graph):
         if access.view is not None and len(access.view) > len(dims[access.tensor]):
             dims[access.tensor] = access.view
     return dims
+
+
+def _seen_joined(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> frozenset[str]:
+    """Tensors that some formula sees in coarser dimensions than the finest: those must lie in row-major order."""
+    return frozenset(access.tensor for access in _every_access(graph) if len(access.indices) < len(dims[access.tensor]))
 
 
 def _borders(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> dict[str, tuple[tuple[int, int], ...]]:
