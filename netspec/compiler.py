@@ -50,5 +50,10 @@ def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     return run(verify(net), steps)
 
 
+def traced_graph(net: Graph, term: Term) -> Graph:
+    """A training step in which every value is still there to be looked at."""
+    return run(verify(net), (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), Differentiate(LOSS), split_ops))
+
+
 def _output(net: Graph, term: Term) -> str:
     return term.loss.output or net.outputs[0]

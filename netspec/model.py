@@ -125,6 +125,7 @@ class Net:
         self._ready: dict[Stage, Executable] = {}
         self._current: dict[Stage, int] = {}
         self._version = 0
+        self._shapes: dict[Stage, dict[str, tuple[int, ...]]] = {}
         self._initial = initial(model.graph.weights, seed)
         (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
 
@@ -194,6 +195,12 @@ class Net:
         for stage, run in self._ready.items():
             self._write(run, merged)
             self._current[stage] = self._version
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of all that training changes: weights, running statistics, and what the optimizer keeps."""
+        persistent = self._graph("train").weights if "train" not in self._shapes else ()
+        self._shapes.setdefault("train", {weight.name: _shape(weight) for weight in persistent})
+        return self._shapes["train"]
 
     # ── how it is made ───────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
-from netspec.runtime.input import load_samples
+from netspec.runtime.input import Source, Tables, load_samples
 
 STOP, DONE, TROUBLE = 0, 1, 2
 """Places in the control block that a running epoch and its caller share."""
@@ -79,6 +79,17 @@ def _step_key(seed, step):
     return _mix(_mix(seed & MASK) ^ (step & MASK))
 
 
+def _load(source, samples, order, start, seed, epoch, x, y, count, threads):
+    """Fill the staging buffers, threads side by side. Tuples cannot enter a parallel loop: they are taken apart before it."""
+    pixels, targets = source.pixels, source.targets
+    c, h, w = samples.shape
+    unit, moves, scale, offset, pad, border = samples.unit, samples.moves, samples.scale, samples.offset, samples.pad, samples.border
+    for thread in prange(threads):
+        tables = Tables((c, h, w), unit, moves, scale, offset, pad, border)
+        first, last = count * thread // threads, count * (thread + 1) // threads
+        load_samples(Source(pixels, targets), tables, order, start, seed, epoch, x, y, first, last)
+
+
 def _train(tables, memory, source, samples, order, batch, first, last, seed, epoch, rates, before, control, sums):
     """Steps [first, last) of an epoch: load, step, add up. `before` steps were made in earlier epochs; `rates` are those of this epoch.
 
@@ -93,8 +104,7 @@ def _train(tables, memory, source, samples, order, batch, first, last, seed, epo
         start = step * batch
         count = min(batch, len(order) - start)
         segments, launches = tables[0] if count == batch else tables[1]
-        for thread in prange(threads):
-            load_samples(source, samples, order, start, seed, epoch, x, y, count * thread // threads, count * (thread + 1) // threads)
+        _load(source, samples, order, start, seed, epoch, x, y, count, threads)
         words[0] = _step_key(seed, before + step + 1)
         scalars[1] = count
         scalars[2] = rates[step]
@@ -118,8 +128,7 @@ def _evaluate(tables, memory, source, samples, order, batch, control, sums):
         start = step * batch
         count = min(batch, len(order) - start)
         segments, launches = tables[0] if count == batch else tables[1]
-        for thread in prange(threads):
-            load_samples(source, samples, order, start, 0, 0, x, y, count * thread // threads, count * (thread + 1) // threads)
+        _load(source, samples, order, start, 0, 0, x, y, count, threads)
         scalars[1] = count
         run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
         sums[0] += np.float64(results[0][0]) * count
@@ -131,5 +140,6 @@ with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)
     run = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
-    train = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_train)
-    evaluate = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_evaluate)
+    _load = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_load)
+    train = njit(nogil=True, cache=True, error_model="numpy")(_train)
+    evaluate = njit(nogil=True, cache=True, error_model="numpy")(_evaluate)

@@ -23,10 +23,7 @@ class Executable:
     """Runs a program on the CPU. Weights are named NumPy arrays in PyTorch's layout."""
 
     def __init__(self, program: Program, threads: int) -> None:
-        import numba
-
         self.program, self.threads = program, threads
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # pyright: ignore
         self.drivers = build(program)
         sizes = dict(program.spaces)
         self.private_bytes = -(-4 * sizes.get("private", 0) // 4096) * 4096
@@ -44,13 +41,18 @@ class Executable:
             self._tables[images] = make_table(self.program, self.drivers, self.bases, images)
         return self._tables[images]
 
+    def bind(self, external: Mapping[str, Floats], images: int) -> Table:
+        """The table for so many images, with the addresses of these arrays in it."""
+        table = self.table(images)
+        for name, place, offset in table.external:
+            table.records[place] = external[name].ctypes.data + offset
+        return table
+
     def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
         """One step on contiguous arrays for what users pass and get."""
         from netspec.runtime.engine import run
 
-        table = self.table(images)
-        for name, place, offset in table.external:
-            table.records[place] = external[name].ctypes.data + offset
+        table = self.bind(external, images)
         self._set_scalars(images, scalars or {})
         blocks = -(-images // self.program.target.lanes)
         run(
