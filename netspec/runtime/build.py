@@ -37,7 +37,7 @@ def driver_of(launch: Launch) -> Driver:
 
 def build(program: Program) -> dict[Driver, int]:
     """The address of every driver of a program, compiled where the cache does not have it."""
-    needed = dict.fromkeys(driver_of(launch) for segment in program.segments for launch in segment.launches)
+    needed = dict.fromkeys(driver_of(launch) for launch in program.launches)
     return {driver: address(driver) for driver in needed}
 
 

@@ -34,15 +34,20 @@ class Executable:
         self.part_bytes = 4 * (program.part_stride)
         self.scalars = self.arenas["scalars"]
         self._tables: dict[int, Table] = {}
+        self._loading = make_table(program, program.load, self.drivers, self.bases, 1) if program.load else None
+        self._loaded = self._loading is None
 
     def table(self, images: int) -> Table:
         """The table for a batch of so many images."""
         if images not in self._tables:
-            self._tables[images] = make_table(self.program, self.drivers, self.bases, images)
+            self._tables[images] = make_table(self.program, self.program.segments, self.drivers, self.bases, images)
         return self._tables[images]
 
     def bind(self, external: Mapping[str, Floats], images: int) -> Table:
-        """The table for so many images, with the addresses of these arrays in it."""
+        """The table for so many images, with the addresses of these arrays in it; what depends on weights alone is up to date."""
+        if not self._loaded:
+            self._loaded = True
+            self._walk(self._loading or self.table(images), 1)
         table = self.table(images)
         for name, place, offset in table.external:
             table.records[place] = external[name].ctypes.data + offset
@@ -50,10 +55,13 @@ class Executable:
 
     def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
         """One step on contiguous arrays for what users pass and get."""
-        from netspec.runtime.engine import run
-
         table = self.bind(external, images)
         self._set_scalars(images, scalars or {})
+        self._walk(table, images)
+
+    def _walk(self, table: Table, images: int) -> None:
+        from netspec.runtime.engine import run
+
         blocks = -(-images // self.program.target.lanes)
         run(
             table.segments, table.launches, self.threads, blocks, self.bases["private"], self.private_bytes, self.bases.get("parts", 0),
@@ -85,6 +93,7 @@ class Executable:
 
     def write(self, name: str, value: Floats) -> None:
         """Set a weight."""
+        self._loaded = self._loading is None
         place = self.view(name)
         place[...] = np.asarray(value, np.float32).reshape(place.shape)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.runtime.build import Driver, driver_of
-from netspec.schedule.program import Launch, Loop, Operand, Program, Space, resolve
+from netspec.schedule.program import Launch, Loop, Operand, Program, Segment, Space, resolve
 from netspec.targets.cpu import record
 
 Integers = NDArray[np.int64]
@@ -28,13 +28,15 @@ class Table:
     external: tuple[tuple[str, int, int], ...]
 
 
-def make_table(program: Program, drivers: Mapping[Driver, int], bases: Mapping[Space, int], images: int) -> Table:
-    """The table of a program for so many images; `bases` are the addresses of the arenas."""
+def make_table(
+    program: Program, chosen: Sequence[Segment], drivers: Mapping[Driver, int], bases: Mapping[Space, int], images: int
+) -> Table:
+    """The table of some segments of a program for so many images; `bases` are the addresses of the arenas."""
     segments: list[list[int]] = []
     launches: list[list[int]] = []
     records: list[int] = []
     external: list[tuple[str, int, int]] = []
-    for segment in program.segments:
+    for segment in chosen:
         start = len(launches)
         for launch in segment.launches:
             tasks = 1

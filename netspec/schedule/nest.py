@@ -77,6 +77,10 @@ class Nest:
     combine: str
     clips: list[Clip] = field(default_factory=list)
 
+    def ends_with_batch(self, dim: Dim) -> bool:
+        """Whether a dimension of images in lanes moves through memory of the user's, where nothing lies beyond the last image."""
+        return dim.name.endswith(".lane") and any(item.external and step for item, step in zip(self.sources, dim.strides, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -97,7 +101,7 @@ def build(chain: Chain, around: Surroundings) -> Nest:
     """The nest of a chain, neighbouring dimensions merged."""
     builder = _Builder(chain, around)
     nest = builder.nest()
-    fixed = {clip.dim for clip in nest.clips}
+    fixed = {clip.dim for clip in nest.clips} | {dim.name for dim in nest.dims if nest.ends_with_batch(dim)}
     nest.dims = merge([dim for dim in nest.dims if dim.extent != 1], fixed)
     return nest
 

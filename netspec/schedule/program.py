@@ -189,7 +189,10 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Program:
-    """All of it. `batch` is the largest number of images; `scalars` names the numbers a step is called with, in order."""
+    """All of it. `batch` is the largest number of images; `scalars` names the numbers a step is called with, in order.
+
+    `load` runs when weights were loaded and not with every call: what depends on weights alone.
+    """
 
     name: str
     target: Target
@@ -201,8 +204,14 @@ class Program:
     scalars: tuple[str, ...]
     spaces: dict[Space, int] = field(default_factory=dict[Space, int])
     part_stride: int = 0
+    load: tuple[Segment, ...] = ()
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        """All launches, those of loading first."""
+        return tuple(launch for segment in (*self.load, *self.segments) for launch in segment.launches)
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
         """The different kernels, in order of first use."""
-        return tuple(dict.fromkeys(launch.tile for segment in self.segments for launch in segment.launches))
+        return tuple(dict.fromkeys(launch.tile for launch in self.launches))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from netspec.graph.graph import Graph, Op
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
-from netspec.kernels.scalar import ZERO, Access, Expr, transform
+from netspec.kernels.scalar import ZERO, Access, Call, Expr, Random, RuntimeScalar, transform
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order
 from netspec.schedule.memory import SLACK, Piece, place
 from netspec.schedule.nest import Chain, Surroundings, build
@@ -99,6 +99,17 @@ def sums_batch(step: _Step) -> bool:
     return any(isinstance(axis.extent, str) for axis in step.chain.formula.reduced)
 
 
+def uses_scalars(body: Expr) -> bool:
+    """Whether an expression depends on what a step is called with."""
+    match body:
+        case RuntimeScalar() | Random():
+            return True
+        case Call(_, arguments):
+            return any(uses_scalars(item) for item in arguments)
+        case _:
+            return False
+
+
 class _Scheduler:
     def __init__(self, graph: Graph, target: Target, batch: int, order: Order) -> None:
         self.source, self.target, self.batch, self.order = graph, target, batch, order
@@ -137,8 +148,13 @@ class _Scheduler:
         before: list[_Step] = []
         middle: list[_Step] = []
         after: list[_Step] = []
+        constant = {weight.name for weight in self.graph.weights} if not self.graph.updates else set[str]()
+        load: list[_Step] = []
         for step in self.steps:
-            if not self.apart:
+            if self._is_constant(step, constant):
+                load.append(step)
+                constant |= set(step.writes)
+            elif not self.apart:
                 after.append(step)
             elif self._batched(step.writes[0]):
                 middle.append(step)
@@ -150,16 +166,28 @@ class _Scheduler:
                 after.append(step)
             else:
                 before.append(step)
-        before, middle, after = (self._relaid(steps) for steps in (before, middle, after))
+        load, before, middle, after = (self._relaid(steps) for steps in (load, before, middle, after))
+        for steps in (before, middle, after):  # copies of weights that do not change
+            moved = [step for step in steps if self._is_constant(step, constant)]
+            load += moved
+            steps[:] = [step for step in steps if step not in moved]
         segments = [(False, before), (True, middle), (False, after)]
         pieces = [(apart, steps) for apart, steps in segments if steps]
-        buffers, spaces = self._memory(pieces)
-        made = tuple(
-            Segment(apart, tuple(self._launch(step, apart, buffers) for step in steps), (self.parts if self.parted else 0) if apart else 1) for apart, steps in pieces
-        )
+        buffers, spaces = self._memory(load, pieces)
+        made = tuple(self._segment(apart, steps, buffers) for apart, steps in pieces)
         return Program(
             self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces, self.part_stride,
+            (self._segment(False, load, buffers),) if load else (),
         )  # fmt: skip
+
+    def _is_constant(self, step: _Step, constant: set[str]) -> bool:
+        """Whether a step depends on weights alone, in a program that changes none."""
+        bodies = (step.chain.formula, *step.chain.epilogues)
+        return bool(step.reads) and set(step.reads) <= constant and not any(uses_scalars(formula.body) for formula in bodies)
+
+    def _segment(self, apart: bool, steps: list[_Step], buffers: Mapping[str, Buffer]) -> Segment:
+        parts = (self.parts if self.parted else 0) if apart else 1
+        return Segment(apart, tuple(self._launch(step, apart, buffers) for step in steps), parts)
 
     def _written(self, steps: list[_Step]) -> set[str]:
         return {name for step in steps for name in step.writes}
@@ -255,10 +283,11 @@ class _Scheduler:
             return layout.size if apart else Count(layout.size, unit=layout.lanes)
         return layout.size * self.target.lanes if apart and name not in self.external else Count(layout.size)
 
-    def _memory(self, segments: list[tuple[bool, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
+    def _memory(self, load: list[_Step], segments: list[tuple[bool, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
         """Weights and results persist; of the rest, what lives at the same time lies apart."""
-        kept = {weight.name for weight in self.graph.weights} | {name for name in self.graph.outputs if name not in self.external}
-        kept |= {value.name for value in self.graph.inputs} - self.external
+        inside = (*self.graph.weights, *self.graph.inputs)
+        kept = [name for name in (*(item.name for item in inside), *self.graph.outputs) if name not in self.external]
+        kept += [name for step in load for name in step.writes]
         first, last, where = dict[str, int](), dict[str, int](), dict[str, bool]()
         clock = 0
         for apart, steps in segments:
@@ -269,8 +298,8 @@ class _Scheduler:
                 clock += 1
         buffers: dict[str, Buffer] = {}
         groups: dict[Space, list[Piece]] = {"persistent": [], "shared": [], "private": []}
-        for name in (*kept, *first):
-            if name in buffers or name in self.alias or name in self.parted or name.endswith("/parts"):
+        for name in dict.fromkeys((*kept, *first)):
+            if name in self.alias or name in self.parted or name.endswith("/parts"):
                 continue
             size = self._size(name, where.get(name, False))
             space: Space = "external" if name in self.external else "persistent" if name in kept else "private" if where[name] else "shared"

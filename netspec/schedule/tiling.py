@@ -66,7 +66,12 @@ def _factors(nest: Nest) -> tuple[int, int] | None:
 
 
 def _lanes(nest: Nest) -> list[Dim | None]:
-    """Dimensions that can run along the lanes: those of the result; where sums are formed, also one that all factors follow."""
+    """Dimensions that can run along the lanes: those of the result; where sums are formed, also one that all factors follow.
+
+    Where the user's memory ends with the batch, images must: lanes can be left out, steps of a loop over them cannot.
+    """
+    if images := [dim for dim in nest.dims if nest.ends_with_batch(dim)]:
+        return list(images)
     clipped = {clip.dim for clip in nest.clips}
     kept: list[Dim | None] = [dim for dim in nest.dims if dim.kept and dim.strides[0]]
     summed: list[Dim | None] = []
@@ -246,10 +251,8 @@ class _Assembly:
         lane = self.lane
         if lane is None:
             return False
-        touches = any(source.external and stride for source, stride in zip(self.sources, lane.strides, strict=True))
-        images = lane.name.endswith(".lane")
-        if images:
-            if not touches:
+        if lane.name.endswith(".lane"):
+            if not self.nest.ends_with_batch(lane):
                 return False
             block = next((dim.name for dim in self.nest.dims if dim.name == lane.name.removesuffix(".lane") + ".block"), None)
             moves = {lane.name: -1} | ({block: -self.lanes} if block else {})

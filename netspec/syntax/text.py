@@ -1,0 +1,50 @@
+"""A syntax tree as text: a node a line, indented, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+
+from netspec.diagnostics import Span
+from netspec.syntax.tree import Name, Spec
+
+
+def text(spec: Spec) -> str:
+    """The tree, the same text for equal trees."""
+    return "\n".join(line for item in spec.declarations for line in _lines(item, "")) + "\n"
+
+
+def _lines(node: object, label: str, depth: int = 0) -> Iterator[str]:
+    indent = "  " * depth
+    if not is_dataclass(node) or isinstance(node, type | Name):
+        yield f"{indent}{label}{_leaf(node)}"
+        return
+    plain, nested = list[str](), list[tuple[str, object]]()
+    for item in fields(node):
+        value = getattr(node, item.name)
+        if isinstance(value, Span) or value is None or value == ():
+            continue
+        if isinstance(value, tuple) and any(is_dataclass(part) and not isinstance(part, Name) for part in value):
+            nested += [(f"{item.name}: ", part) for part in value]
+        elif is_dataclass(value) and not isinstance(value, type | Name):
+            nested.append((f"{item.name}: ", value))
+        else:
+            plain.append(f"{item.name}={_leaf(value)}")
+    span = getattr(node, "span", None)
+    place = f" @{span.line}:{span.column}" if isinstance(span, Span) else ""
+    yield f"{indent}{label}{type(node).__name__}{' ' if plain else ''}{' '.join(plain)}{place}"
+    for name, value in nested:
+        yield from _lines(value, name, depth + 1)
+
+
+def _leaf(value: object) -> str:
+    match value:
+        case Name(text=name):
+            return name
+        case tuple():
+            return f"({', '.join(_leaf(item) for item in value)})"
+        case str() | Fraction():
+            return repr(str(value))
+        case _:
+            return str(value)
