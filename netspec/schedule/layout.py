@@ -83,13 +83,13 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
         row_major = order == "images" or name in external | joined
         inner = range(1, len(shape)) if row_major else _channels_last(graph.shape(name), shape)
         border = borders.get(name, ((0, 0),) * len(shape))
-        result[name] = arrange(shape, inner, border, lanes if name not in external else 1)
+        result[name] = replace(arrange(shape, inner, border, lanes if name not in external else 1), shape=graph.shape(name))
     rest = {name: shape for name, shape in dims.items() if name not in result}
     chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
     for name, shape in rest.items():
         inner = range(len(shape)) if name in joined else chosen.get(name, range(len(shape)))
-        result[name] = arrange(shape, inner, ((0, 0),) * len(shape))
-    return {name: replace(layout, shape=graph.shape(name)) for name, layout in result.items()}
+        result[name] = replace(arrange(shape, inner, ((0, 0),) * len(shape)), shape=graph.shape(name))
+    return result
 
 
 def arrange(dims: tuple[Extent, ...], order: Iterable[int], border: tuple[tuple[int, int], ...], lanes: int = 1) -> Layout:
