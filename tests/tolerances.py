@@ -1,0 +1,38 @@
+"""How far compiled results may lie from the float64 reference: one table, by element type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """`relative` to the element; `scale` relative to the largest element of the tensor: what cancels in a sum was as large as that."""
+
+    relative: float
+    scale: float
+
+
+TOLERANCES = {"f32": Tolerance(1e-5, 1e-5)}
+
+
+def error(actual: ArrayLike, expected: ArrayLike) -> float:
+    """The largest deviation, relative to the largest element expected; infinite where only one of the two is finite."""
+    a, b = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    assert a.shape == b.shape, f"shapes {a.shape} and {b.shape}"
+    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
+        return float("inf")
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    return float(np.abs(a - b).max(initial=0.0) / max(np.abs(b).max(initial=0.0), 1e-30))
+
+
+def close(actual: ArrayLike, expected: NDArray[np.float64], what: str = "", dtype: str = "f32", factor: float = 1.0) -> None:
+    """Fail where `actual` is further from `expected` than `factor` times the table allows."""
+    allowed = TOLERANCES[dtype]
+    largest = float(np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max(initial=0.0))
+    np.testing.assert_allclose(
+        np.asarray(actual, np.float64), expected, rtol=factor * allowed.relative, atol=factor * allowed.scale * largest + 1e-30, err_msg=what
+    )
