@@ -84,8 +84,10 @@ def settings_of(items: list[str]) -> dict[str, str]:
 def main() -> NoReturn:
     """Run the command line; the process ends with one of the exit codes above."""
     import gc
+    import os
 
     gc.disable()  # a check is over before a collection would pay; whatever runs longer turns it on again
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than the check
     sys.exit(_run())
 
 

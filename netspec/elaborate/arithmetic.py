@@ -64,8 +64,8 @@ def bounded(value: Number) -> Number:
 
 
 def size(value: Value) -> int:
-    """The numbers in a list, lists in it counted out."""
-    return sum(map(size, value)) + 1 if isinstance(value, tuple) else 1
+    """The elements of a list, those of lists in it included; 1 for anything else."""
+    return sum(1 + (size(item) if isinstance(item, tuple) else 0) for item in value) if isinstance(value, tuple) else 1
 
 
 def joined(values: tuple[Value, ...]) -> tuple[Value, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from netspec.diagnostics import Fix, did_you_mean
+from netspec.diagnostics import Fix, did_you_mean, nearest
 from netspec.elaborate.arithmetic import FUNCTIONS, OP_ONLY, Trouble, binary, bounded, joined, number, size, truth, whole
 from netspec.elaborate.scope import UNBUILT, Scope
 from netspec.elaborate.values import (
@@ -170,7 +170,9 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
         return not_yet("`training`", expr, scope)
     if name in UNBUILT:
         return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
-    help = did_you_mean(name, [*scope.names(), *words]) or "nothing of this name is defined above"
+    close = nearest(name, [*scope.names(), *words])
+    help = f"did you mean `{close[0]}`?" if close else did_you_mean(name, sorted(set(scope.names())))
+    help = help or "nothing of this name is defined above"
     return scope.report("E0102", f"unknown name `{name}`", expr.name.span, help=help)
 
 

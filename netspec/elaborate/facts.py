@@ -67,9 +67,10 @@ class Facts:
     @cached_property
     def saved(self) -> int:
         """What training keeps of it for its gradient: its result, unless that overwrites its input's, and where maxima stood."""
+        if not self.overwrites:  # nor does it in training, then
+            return self.bytes * (2 if any(formula.combine == "max" for formula in self.inference.formulas) else 1)
         training = self.layer.compute(*self.inputs, training=True)
-        arguments = sum(FLOAT * size_of(tuple(axis.extent for axis in f.kept)) for f in training.formulas if f.argument is not None)
-        return arguments + (0 if self._pointwise(training) else self.bytes)
+        return 0 if self._pointwise(training) else self.bytes
 
     def _pointwise(self, computation: Computation) -> bool:
         match computation.formulas:
@@ -80,9 +81,10 @@ class Facts:
 
 
 class Library:
-    """Remembers facts: layers are hashable, and deep nets repeat them."""
+    """Remembers facts: layers are hashable, and deep nets repeat them. `fixed`: the layers of steps whose arguments are literals, by id."""
 
     def __init__(self) -> None:
+        self.fixed: dict[int, Layer] = {}
         self._known: dict[tuple[Layer, tuple[Shape, ...]], Facts] = {}
 
     def facts(self, layer: Layer, inputs: tuple[Shape, ...]) -> Facts:

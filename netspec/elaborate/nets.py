@@ -142,8 +142,7 @@ class Elaborator:
         net = self.template(name)
         if net is None:
             assert isinstance(item, tree.Alias)
-            help = did_you_mean(item.template.text, [other for other in self.file.nets if other != name])
-            self.problems.report("E0116", f"unknown net `{item.template.text}`", item.template.span, help=help)
+            self._no_template(name, item)
             return None
         given, frame = self._arguments(item, net)
         single = sum(isinstance(part, tree.Input) for part in net.body.items) == 1
@@ -158,6 +157,13 @@ class Elaborator:
             self.exhausted = True
             self.problems.report(limit.code, limit.message, build.where or net.name.span, help=limit.help)
         return build, self.problems.errors == before
+
+    def _no_template(self, name: str, item: tree.Alias) -> None:
+        if item.template.text in self.file.nets:
+            self.problems.report("E0115", f"`{name}` leads through aliases to no net", item.template.span, help="one of them must be a net")
+            return
+        help = did_you_mean(item.template.text, [other for other in self.file.nets if other != name])
+        self.problems.report("E0116", f"unknown net `{item.template.text}`", item.template.span, help=help)
 
     def _arguments(self, item: tree.Net | tree.Alias, net: tree.Net) -> tuple[dict[str, Given] | Poison, Frame | None]:
         """The parameters of a net: what `--set` says, else the alias, else the alias that it is of."""

@@ -84,7 +84,7 @@ def nothing_current(step: tree.Call, place: Place) -> Poison:
 
 
 def _layer(at: Application, model: type[Layer]) -> Current:
-    layer = bind(model, at.step, at.arguments, at.found.arguments, at.place.scope)
+    layer = _bound(at, model)
     if isinstance(layer, Poison) or not isinstance(at.current, Tensor):
         return POISON
     try:
@@ -93,6 +93,23 @@ def _layer(at: Application, model: type[Layer]) -> Current:
         return _misfit(error, at, model, at.current)
     path = at.place.line.step(model.name, bool(facts.weights))
     return at.place.build.apply(layer, facts, [at.current], path, at.mark)
+
+
+def _bound(at: Application, model: type[Layer]) -> Layer | Poison:
+    """The layer; of one and the same when a loop or block comes by again and nothing in the arguments can have changed."""
+    known = at.place.build.library.fixed
+    if (layer := known.get(id(at.step))) is not None:
+        return layer
+    layer = bind(model, at.step, at.arguments, at.found.arguments, at.place.scope)
+    if not at.found.arguments and at.found.name == at.step.name.text and all(_is_literal(item.value) for item in at.arguments):
+        if not isinstance(layer, Poison):
+            known[id(at.step)] = layer
+    return layer
+
+
+def _is_literal(expr: tree.Expr) -> bool:
+    """Whether an expression means the same everywhere; `4k` does not where a `k` is in scope."""
+    return isinstance(expr, tree.Dims) or (isinstance(expr, tree.Number) and expr.text[-1:].isdigit())
 
 
 def _misfit(error: ShapeError, at: Application, model: type[Layer], current: Tensor) -> Poison:

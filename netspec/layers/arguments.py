@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 PositiveInt = Annotated[int, Field(ge=1)]
+Channels = Annotated[int, Field(ge=1, description="channels")]
+Units = Annotated[int, Field(ge=1, description="units")]
 NaturalInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
 from netspec.kernels.affine import N, axes
 from netspec.kernels.formula import Tensor, each, total
-from netspec.layers.arguments import Padding, Pair, PositiveInt, Window, pair
+from netspec.layers.arguments import Channels, Padding, Pair, PositiveInt, Window, pair
 from netspec.layers.inputs import kaiming, picture
 from netspec.layers.window import Slide, slides
 
@@ -27,7 +27,7 @@ class Conv(Layer):
         Example({"c": 3, "k": 5}, ((2, 5, 5),)),
     )
 
-    c: PositiveInt
+    c: Channels
     k: Window
     stride: Pair = 1
     pad: Padding = 0

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
 from netspec.kernels.affine import N, axes
 from netspec.kernels.formula import Tensor, each, total
-from netspec.layers.arguments import PositiveInt
+from netspec.layers.arguments import Units
 from netspec.layers.inputs import kaiming, show
 
 
@@ -17,7 +17,7 @@ class Dense(Layer):
     name: ClassVar[str] = "dense"
     examples: ClassVar[tuple[Example, ...]] = (Example({"units": 4}, ((6,),)), Example({"units": 1, "bias": False}, ((3,),)))
 
-    units: PositiveInt
+    units: Units
     bias: bool = True
 
     def infer(self, *inputs: Shape) -> Shape:
