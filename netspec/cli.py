@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -29,6 +30,9 @@ Net = Annotated[str | None, typer.Option("--net", help="Only this net of the fil
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter.", show_default=False)]
 TargetName = Annotated[str | None, typer.Option("--target", help="avx512, avx2, neon, plain; this machine's own if left out.")]
 
+Threads = Annotated[int | None, typer.Option("--threads", help="All cores if left out.", min=1, show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, runs/NET/1, or a checkpoint.", show_default=False)]
+
 
 @app.callback()
 def callback() -> None:
@@ -52,11 +56,11 @@ def check(
     if format == "json":
         print(report.to_json())
     else:
-        show(report, markdown=format == "md")
+        show_report(report, markdown=format == "md")
     raise typer.Exit(FINE if report.ok else WRONG)
 
 
-def show(report: Report, *, markdown: bool) -> None:
+def show_report(report: Report, *, markdown: bool) -> None:
     """Tables on standard output, diagnostics on standard error, in colour where that is a terminal."""
     from rich.console import Console
 
@@ -68,6 +72,99 @@ def show(report: Report, *, markdown: bool) -> None:
     if report.diagnostics:
         problems = report.problems()
         print(highlight(problems) if Console(stderr=True).color_system else problems, file=sys.stderr)
+
+
+@app.command()
+def train(
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="A spec or a bundled net; the bundled LeNet-5 if left out.")] = "LeNet5",
+    net: Net = None,
+    set: Settings = None,  # noqa: A002
+    runs: Annotated[Path, typer.Option("--runs", help="Where run folders are made.")] = Path("runs"),
+    resume: Annotated[Path | None, typer.Option("--resume", help="A run folder to go on with.", show_default=False)] = None,
+    max_epochs: Annotated[int | None, typer.Option("--max-epochs", help="End after so many epochs.", min=1, show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's.", show_default=False)] = None,
+    threads: Threads = None,
+    target: TargetName = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only how it ended.")] = False,
+) -> None:
+    """Train a net as its train block says."""
+    from rich.console import Console
+
+    from netspec.model import find_model
+    from netspec.progress import ConsoleProgress
+    from netspec.train.loop import Options, Training
+    from netspec.train.run import model_of
+
+    if resume is not None:
+        chosen = model_of(resume, seed)
+    else:
+        chosen = find_model(file, net, settings_of(set or []), trained=True, seed=seed)
+    options = Options(runs=runs, threads=threads, target=target, max_epochs=max_epochs, resume=resume)
+    training = Training(chosen, options, ConsoleProgress(Console(), quiet))
+    training.run()
+    if training.folder is not None and not quiet:
+        print(f"saved in {training.folder}")
+    raise typer.Exit(FINE if training.signal is None else 128 + training.signal)
+
+
+@app.command("eval")
+def evaluate(run: RunFolder, threads: Threads = None) -> None:
+    """Loss and accuracy of a saved run on its test set."""
+    from netspec.train.run import open_run
+
+    found = open_run(run)
+    loss, accuracy, samples, split = found.evaluate(threads)
+    correct = "" if accuracy is None else f", accuracy {accuracy:.2%}"
+    print(f"{found.model.name} of {found.file}: {split} loss {loss:.4f}{correct} on {samples:,} samples")
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files.", show_default=False)],
+    invert: Annotated[bool | None, typer.Option("--invert/--no-invert", help="Swap light and dark; found out if left out.")] = None,
+    format: Annotated[str, typer.Option("--format", help="bars or json.")] = "bars",  # noqa: A002
+) -> None:
+    """The classes that a saved run sees in pictures."""
+    import json
+
+    from rich.console import Console
+
+    from netspec.train.run import classify, open_run
+
+    if format not in ("bars", "json"):
+        raise typer.BadParameter(f"{format!r} is none of bars, json", param_hint="--format")
+    results = classify(open_run(run), images, invert)
+    if format == "json":
+        print(json.dumps([item.as_json() for item in results], indent=2))
+        return
+    for item in results:
+        Console().print(item.bars())
+
+
+@app.command()
+def show(
+    file: File,
+    net: Net = None,
+    set: Settings = None,  # noqa: A002
+    emit: Annotated[str, typer.Option("--emit", help="ast, graph, optimised, program or source.")] = "graph",
+    mode: Annotated[str, typer.Option("--mode", help="infer or train.")] = "infer",
+    batch: Annotated[int | None, typer.Option("--batch", min=1, show_default=False)] = None,
+    layout: Annotated[str | None, typer.Option("--layout", help="channels or images; chosen if left out.")] = None,
+    target: TargetName = None,
+) -> None:
+    """Print a stage of the compiler."""
+    from netspec.model import find_model
+    from netspec.show import show as text_of
+
+    for value, known, hint in ((emit, _STAGES, "--emit"), (mode, ("infer", "train"), "--mode"), (layout, (None, "channels", "images"), "--layout")):
+        if value not in known:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(filter(None, known))}", param_hint=hint)
+    chosen = find_model(file, net, settings_of(set or []))
+    print(text_of(chosen, emit, target=target, mode=mode, batch=batch, layout=layout), end="")  # pyright: ignore[reportArgumentType]
+
+
+_STAGES = ("ast", "graph", "optimised", "program", "source")
 
 
 def settings_of(items: list[str]) -> dict[str, str]:

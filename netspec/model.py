@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -42,7 +42,15 @@ def load(path_or_text: str, net: str | None = None, **params: Setting) -> Model:
     return model(found.source, net or found.net, params)
 
 
-def model(source: Source, net: str | None, params: Mapping[str, Setting], trained: bool = False) -> Model:
+def find_model(
+    file: str, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, seed: int | None = None
+) -> Model:
+    """A net of a path or a bundled name; `trained` prefers one that has a train block, `seed` replaces that block's. Raises as `load`."""
+    found = sources.find(file)
+    return model(found.source, net or found.net, params, trained=trained).seeded(seed)
+
+
+def model(source: Source, net: str | None, params: Mapping[str, Setting], *, trained: bool = False) -> Model:
     """The net of a source; `trained` prefers one that has a train block. Raises as `load`."""
     nets = elaborate(parse(source.text, source.file), source, params, net=net).nets
     candidates = [item for item in nets if item.plan is not None] if trained and net is None else list(nets)
@@ -78,6 +86,12 @@ class Model:
         """Its graph of layers."""
         assert self.net.graph is not None
         return self.net.graph
+
+    def seeded(self, seed: int | None) -> Model:
+        """The same with another seed in its train block."""
+        if seed is None or self.plan is None:
+            return self
+        return replace(self, net=replace(self.net, plan=replace(self.plan, seed=seed)))
 
     def compile(
         self,

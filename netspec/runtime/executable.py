@@ -89,7 +89,7 @@ class Executable:
     def read(self, weight: Weight | str, shape: tuple[int, ...]) -> Floats:
         """A copy of a weight, a gradient or a result, in its own shape."""
         name = weight if isinstance(weight, str) else weight.name
-        return np.ascontiguousarray(self.view(name)).reshape(shape)
+        return np.array(self.view(name), order="C").reshape(shape)
 
     def write(self, name: str, value: Floats) -> None:
         """Set a weight."""

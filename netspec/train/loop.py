@@ -25,7 +25,7 @@ from netspec.train.files import Json, create_run, write
 from netspec.train.metrics import EpochRecord, MetricsFile, Progress, Result, RunInfo, Silent, StepRecord
 from netspec.train.trouble import explain
 from netspec.training import TrainPlan, problems
-from netspec.training.control import Best, Last, Patience, rises
+from netspec.training.control import Best, Patience, rises
 from netspec.training.preparation import prepared
 
 POLL = 0.1
@@ -74,8 +74,8 @@ class Training:
         self.started = time.perf_counter()
         self.model, self.options = model, options
         self.progress = progress or Silent()
-        self.plan = _usable_plan(model)
-        self.data = _data(model, self.plan)
+        self.plan = usable_plan(model)
+        self.data = read_data(model, self.plan)
         per_epoch = -(-len(self.data.train) // self.plan.batch)
         _check_plan(model, self.plan, per_epoch)
         self.per_epoch = per_epoch
@@ -335,7 +335,8 @@ def resolved(model: Model) -> str:
     return given + model.source.text
 
 
-def _usable_plan(model: Model) -> TrainPlan:
+def usable_plan(model: Model) -> TrainPlan:
+    """The net's train block. Raises UserError when there is none, SpecError when it uses what is not built yet."""
     plan = model.plan
     if plan is None:
         raise UserError(
@@ -346,7 +347,8 @@ def _usable_plan(model: Model) -> TrainPlan:
     return plan
 
 
-def _data(model: Model, plan: TrainPlan) -> Dataset:
+def read_data(model: Model, plan: TrainPlan) -> Dataset:
+    """The samples that a plan names, checked against the net. Raises UserError."""
     assert plan.data is not None
     (term,) = plan.loss
     (image,) = model.graph.inputs
@@ -375,5 +377,3 @@ def _improves(record: EpochRecord, metric: str, best: float | None) -> bool:
         return False
     return best is None or (value > best if rises(metric) else value < best)  # pyright: ignore[reportArgumentType]
 
-
-__all__ = ["Last", "Options", "State", "Training", "resolved"]
