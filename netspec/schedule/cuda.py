@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from netspec.graph.graph import Graph
-from netspec.kernels.affine import Extent, N, affine, size_of
+from netspec.kernels.affine import Extent, N, size_of
 from netspec.kernels.scalar import accesses
-from netspec.schedule.cuda_kernel import Surroundings, formulas_of, kernel_of, word
+from netspec.schedule.cuda_kernel import Surroundings, formulas_of, kernel_of, unique, word
 from netspec.schedule.cuda_program import CudaProgram, Kernel, KernelLaunch
 from netspec.schedule.memory import Piece, place
 from netspec.schedule.nest import Chain
@@ -57,10 +57,7 @@ def _kernel_name(chain: Chain, names: set[str]) -> str:
     """What it does and a label: `dot_c1`, `map_d_c1_relu`."""
     formula = chain.formula
     kind = "dot" if formula.factors else "map" if formula.combine == "none" else formula.combine
-    name = f"{kind}_{word(chain.out.tensor, len(names))}"
-    name = name if name not in names else f"{name}_{len(names)}"
-    names.add(name)
-    return name
+    return unique(f"{kind}_{word(chain.out.tensor, len(names))}", names)
 
 
 def _size(shape: tuple[Extent, ...]) -> Size:

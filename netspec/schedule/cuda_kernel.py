@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from keyword import kwlist
 
 from netspec.kernels.affine import Affine, Axis, Extent, N, affine, size_of
@@ -19,7 +18,7 @@ from netspec.schedule.nest import Chain
 
 VALUE = "value"
 """What a chain passes on from formula to formula."""
-RESERVED = frozenset({VALUE, COUNT, "images", "element", "total", "best", "at", "cuda", "float32", "inf", "range", "random"})
+RESERVED = frozenset({VALUE, COUNT, "images", "element", "total", "best", "at", "here", "cuda", "float32", "inf", "range", "random"})
 """Names that a kernel's source uses itself, beside the scalars, the primitives and Python's keywords."""
 WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -124,18 +123,18 @@ def _flattened(chain: Chain, around: Surroundings) -> Chain | None:
 def _with_own_axes(chain: Chain, taken: set[str]) -> Chain:
     """Every axis with a name of its own."""
     axes = dict.fromkeys(axis for formula in formulas_of(chain) for axis in formula.axes)
-    names = {axis: _unique(axis.name if WORD.fullmatch(axis.name) else "i", taken) for axis in axes}
+    names = {axis: unique(axis.name if WORD.fullmatch(axis.name) else "i", taken) for axis in axes}
     return _changed(chain, {axis: affine(Axis(name, axis.extent)) for axis, name in names.items() if name != axis.name})
 
 
 def _parameter_names(chain: Chain, around: Surroundings, flat: bool, taken: set[str]) -> dict[str, str]:
     """What the kernel calls each tensor from outside: results `y` and `y_at`, weights by their own name, values `x`."""
-    names = {chain.out.tensor: _unique("y", taken)}
+    names = {chain.out.tensor: unique("y", taken)}
     if chain.formula.argument is not None:
-        names[chain.formula.argument.tensor] = _unique("y_at", taken)
+        names[chain.formula.argument.tensor] = unique("y_at", taken)
     for access in _outer(chain):
         if access.tensor not in names:
-            names[access.tensor] = _unique(_part(access.tensor, around.weights, flat), taken)
+            names[access.tensor] = unique(_part(access.tensor, around.weights, flat), taken)
     return names
 
 
@@ -150,9 +149,12 @@ def _part(tensor: str, weights: Collection[str], flat: bool) -> str:
     return word("_".join(words), 0)
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def unique(name: str, taken: set[str]) -> str:
     """The name, with a number behind where it is taken; taken from now on."""
-    found = next(item for item in (name, *(f"{name}_{k}" for k in count(1))) if item not in taken)
+    found, number = name, 0
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
     taken.add(found)
     return found
 

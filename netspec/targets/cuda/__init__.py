@@ -1,0 +1,1 @@
+"""GPU code: kernels as Python source for numba-cuda."""
