@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
@@ -13,10 +13,10 @@ from netspec.elaborate.expect import expectations
 from netspec.elaborate.memory import Memory, memory
 from netspec.elaborate.nets import Elaborator, Setting, addresses
 from netspec.elaborate.plans import check_plan
-from netspec.elaborate.problems import Problems
+from netspec.elaborate.problems import Problems, TooMany
 from netspec.elaborate.results import CheckedNet, Elaborated, Expectation, Row
 from netspec.elaborate.train import Binder, train_blocks
-from netspec.elaborate.values import Tensor, show
+from netspec.elaborate.values import Tensor
 from netspec.syntax import tree
 from netspec.training import TrainPlan
 
@@ -43,11 +43,11 @@ def elaborate(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] |
 def examine(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] | None = None, *, net: str | None = None) -> Elaborated:
     """As `elaborate`, but errors are only in the result: what is right of a file can be shown beside them."""
     problems = Problems(source)
-    with _deep():
-        work = Elaborator(spec, problems, settings or {})
-        nets, expected = _nets(work, net)
-    shown = {name: show(value) for name, value in work.settings.items()}
-    return Elaborated(source, tuple(nets), tuple(expected), problems.diagnostics, shown)
+    nets: list[CheckedNet] = []
+    expected: list[Expectation] = []
+    with _deep(), suppress(TooMany):
+        _elaborate_nets(Elaborator(spec, problems, settings or {}), net, nets, expected)
+    return Elaborated(source, tuple(nets), tuple(expected), problems.diagnostics)
 
 
 @contextmanager
@@ -60,14 +60,13 @@ def _deep() -> Generator[None]:
         sys.setrecursionlimit(before)
 
 
-def _nets(work: Elaborator, only: str | None) -> tuple[list[CheckedNet], list[Expectation]]:
+def _elaborate_nets(work: Elaborator, only: str | None, nets: list[CheckedNet], expected: list[Expectation]) -> None:
+    """Fill the lists: what stands in them when there are too many errors is shown with these."""
     chosen = _chosen(work, only)
     blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
     trained = dict(train_blocks(blocks, work.context))
     expects = [item for item in work.spec.declarations if isinstance(item, tree.Expect)]
     _check_expects(expects, work)
-    nets: list[CheckedNet] = []
-    expected: list[Expectation] = []
     for name in chosen:
         if work.exhausted or (built := work.build(name)) is None:
             continue
@@ -77,7 +76,6 @@ def _nets(work: Elaborator, only: str | None) -> tuple[list[CheckedNet], list[Ex
         for block in expects if sound else ():
             if block.net.text == name:
                 expected += expectations(block, net, build, work.context)
-    return nets, expected
 
 
 def _chosen(work: Elaborator, only: str | None) -> list[str]:

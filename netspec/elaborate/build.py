@@ -59,6 +59,16 @@ class Build:
         """The name of a value in the graph."""
         return self.inputs[number][0] if number < len(self.inputs) else str(self.applied[number - len(self.inputs)].path)
 
+    def clash(self) -> tuple[str, Span] | None:
+        """A name that two steps have, and the second of them: a label named like a block may meet that block's own counting."""
+        seen: set[str] = set()
+        for item in self.applied:
+            name = str(item.path)
+            if name in seen:
+                return name, item.span
+            seen.add(name)
+        return None
+
     def graph(self) -> Graph:
         """The graph of a net without errors."""
         names = [name for name, _ in self.inputs] + [str(item.path) for item in self.applied]

@@ -7,7 +7,7 @@ from typing import Final
 MAX_DEPTH: Final = 64
 MAX_LAYERS: Final = 100_000
 MAX_BODIES: Final = 200_000
-MAX_STEPS: Final = 5_000_000
+MAX_STEPS: Final = 2_000_000
 MAX_ITEMS: Final = 100_000
 MAX_NUMBER: Final = 10**18
 MAX_DENOMINATOR: Final = 10**400

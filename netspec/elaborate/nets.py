@@ -45,6 +45,7 @@ class Elaborator:
         self._constants: dict[str, Value | None] = {}
         self._collect()
         self.settings = {name: self._setting(name, value) for name, value in settings.items()}
+        self.context.settings = self.settings
         self._constants.clear()  # what was evaluated for the settings did not know all of them
 
     # ── declarations ─────────────────────────────────────────────────────────────────────────────
@@ -156,6 +157,10 @@ class Elaborator:
         except LimitExceeded as limit:
             self.exhausted = True
             self.problems.report(limit.code, limit.message, build.where or net.name.span, help=limit.help)
+        if self.problems.errors == before and (clash := build.clash()) is not None:
+            path, span = clash
+            help = "choose another label: this one is also the name of a layer or block here"
+            self.problems.report("E0103", f"two steps are named `{path}`", span, help=help)
         return build, self.problems.errors == before
 
     def _no_template(self, name: str, item: tree.Alias) -> None:

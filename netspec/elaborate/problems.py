@@ -9,8 +9,12 @@ from typing import Final
 from netspec.diagnostics import Diagnostic, Fix, Label, Severity, Source, Span
 from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor, show
 
-MOST: Final = 100
-"""Diagnostics kept; a file with more is not read to its end by anyone."""
+MOST: Final = 50
+"""Diagnostics of a file: nobody reads more, and a hostile file has any number."""
+
+
+class TooMany(Exception):
+    """The file has as many errors as are reported: it is not elaborated any further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ class Problems:
         key = f"{code} {part}", span.start, span.end
         if key in self._found:
             self._repeats[key] = self._repeats.get(key, 0) + 1
-        elif len(self._found) < MOST:
+        else:
+            if len(self._found) == MOST:
+                raise TooMany
             notes = [*notes, *(frame.notes() if frame else ())]
             self._found[key] = Diagnostic(code, message, span, label, tuple(labels), tuple(notes), help, fix, severity)
         return POISON

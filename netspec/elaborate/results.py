@@ -85,7 +85,6 @@ class Elaborated:
     nets: tuple[CheckedNet, ...]
     expectations: tuple[Expectation, ...]
     diagnostics: tuple[Diagnostic, ...]
-    settings: dict[str, str]
 
     @property
     def failed(self) -> bool:

@@ -101,9 +101,9 @@ def _bound(at: Application, model: type[Layer]) -> Layer | Poison:
     if (layer := known.get(id(at.step))) is not None:
         return layer
     layer = bind(model, at.step, at.arguments, at.found.arguments, at.place.scope)
-    if not at.found.arguments and at.found.name == at.step.name.text and all(_is_literal(item.value) for item in at.arguments):
-        if not isinstance(layer, Poison):
-            known[id(at.step)] = layer
+    plain = at.found.name == at.step.name.text and not at.found.arguments
+    if plain and not isinstance(layer, Poison) and all(_is_literal(item.value) for item in at.arguments):
+        known[id(at.step)] = layer
     return layer
 
 

@@ -29,6 +29,7 @@ class Mnist5k(Declaration):
     """The bundled digits: 5,000 of MNIST's training set, 500 per class, and its official 10,000 test digits."""
 
     name: ClassVar[str] = "mnist5k"
+    classes: ClassVar[int] = 10
     val: Split = None
 
 

@@ -93,7 +93,7 @@ def test_each_broken_file_has_the_one_error_of_its_name(name: str, code: str) ->
         ("relu :: [3, 8]", "E0203", "declared `:: [3, 8]`, inferred [3, 8, 8]", "[3, 8]"),
         ("let a = b\nlet b = 1\nrelu", "E0102", "unknown name `b`", "b"),
         ("share(x)", "E0601", "`share`: not supported yet", "share(x)"),
-        ("conv(4, 3, init=\"he\")", "E0601", "`init=` of `conv`: not supported yet", 'init="he"'),
+        ('conv(4, 3, init="he")', "E0601", "`init=` of `conv`: not supported yet", 'init="he"'),
         ("if training { relu }", "E0601", "`training`: not supported yet", "training"),
         ("conv(sigmoid(1), 3)", "E0106", "`c` of `conv` cannot be the layer `sigmoid(1)`", "sigmoid(1)"),
         ("conv(erf(1), 3)", "E0108", "the function `erf` stands only in an `op`", "erf(1)"),
