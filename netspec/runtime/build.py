@@ -21,32 +21,24 @@ import numba
 
 from netspec import settings
 from netspec.runtime.cache import private_cache
-from netspec.schedule.program import Launch, Program, Tile
-from netspec.targets.cpu import record, source, tile, vector_math
-
-Driver = tuple[Tile, int, int]
-"""A tile and how many loops of tasks and within a task go around it."""
+from netspec.schedule.program import Program, Tile
+from netspec.targets.cpu import record, source, vector_math
+from netspec.targets.cpu import tile as emitter
 
 _loaded: dict[str, ModuleType] = {}
 
 
-def driver_of(launch: Launch) -> Driver:
-    """What must be compiled for a launch."""
-    return launch.tile, len(launch.tasks), len(launch.inner)
+def build(program: Program) -> dict[Tile, int]:
+    """The address of the driver of every tile of a program, compiled where the cache does not have it."""
+    return {tile: address(tile) for tile in program.tiles}
 
 
-def build(program: Program) -> dict[Driver, int]:
-    """The address of every driver of a program, compiled where the cache does not have it."""
-    needed = dict.fromkeys(driver_of(launch) for launch in program.launches)
-    return {driver: address(driver) for driver in needed}
-
-
-def address(driver: Driver) -> int:
+def address(tile: Tile) -> int:
     """The address of a driver: `void(plan, private, block, part, first, last)`, 64-bit integers all."""
-    name = source.driver_name(*driver)
+    name = source.driver_name(tile)
     module = _loaded.get(name)
     if module is None:
-        module = _loaded[name] = _import(f"{name}_{_generator()}", source.driver_source(*driver))
+        module = _loaded[name] = _import(f"{name}_{_generator()}", source.driver_source(tile))
     return int(getattr(module, name).address)
 
 
@@ -54,7 +46,7 @@ def address(driver: Driver) -> int:
 def _generator() -> str:
     """A hash of what makes the code: the generator's files and the tools' versions."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {sys.version_info[:2]}".encode())
-    for module in (record, source, tile, vector_math):
+    for module in (record, source, emitter, vector_math):
         assert module.__file__
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()[:12]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.runtime.build import Driver, driver_of
-from netspec.schedule.program import Launch, Loop, Operand, Program, Segment, Space, resolve
+from netspec.schedule.program import Launch, Operand, Program, Segment, Space, Tile, resolve
 from netspec.targets.cpu import record
 
 Integers = NDArray[np.int64]
@@ -28,9 +28,7 @@ class Table:
     external: tuple[tuple[str, int, int], ...]
 
 
-def make_table(
-    program: Program, chosen: Sequence[Segment], drivers: Mapping[Driver, int], bases: Mapping[Space, int], images: int
-) -> Table:
+def make_table(program: Program, chosen: Sequence[Segment], drivers: Mapping[Tile, int], bases: Mapping[Space, int], images: int) -> Table:
     """The table of some segments of a program for so many images; `bases` are the addresses of the arenas."""
     segments: list[list[int]] = []
     launches: list[list[int]] = []
@@ -39,10 +37,8 @@ def make_table(
     for segment in chosen:
         start = len(launches)
         for launch in segment.launches:
-            tasks = 1
-            for loop in launch.tasks:
-                tasks *= resolve(loop.extent, images)
-            launches.append([drivers[driver_of(launch)], 8 * len(records), tasks])
+            tasks = prod(resolve(loop.extent, images) for loop in launch.loops)
+            launches.append([drivers[launch.tile], 8 * len(records), tasks])
             for name, operand, offset in _external(program, launch, images):
                 external.append((name, len(records) + record.field(operand, record.ADDRESS), offset))
             records += _record(program, launch, bases, images)
@@ -64,7 +60,8 @@ def _external(program: Program, launch: Launch, images: int) -> list[tuple[str, 
 def _record(program: Program, launch: Launch, bases: Mapping[Space, int], images: int) -> list[int]:
     numbers = [0] * record.field(len(launch.operands), 0)
     numbers[record.SCALARS] = bases["scalars"]
-    for start, loops in ((record.TASK_EXTENT, launch.tasks), (record.INNER_EXTENT, launch.inner), (record.REDUCE_EXTENT, launch.reduce)):
+    numbers[record.LOOP_EXTENT] = 1
+    for start, loops in ((record.LOOP_EXTENT, launch.loops[::-1]), (record.REDUCE_EXTENT, launch.reduce)):
         for i, loop in enumerate(loops):
             numbers[start + i] = resolve(loop.extent, images)
     for number, operand in enumerate(launch.operands):
@@ -82,13 +79,8 @@ def _fill(numbers: list[int], number: int, launch: Launch, operand: Operand) -> 
     }  # fmt: skip
     for name, value in fields.items():
         numbers[record.field(number, name)] = value
-    loops: tuple[tuple[int, Sequence[Loop]], ...] = (
-        (record.TASK, launch.tasks),
-        (record.INNER, launch.inner),
-        (record.REDUCE, launch.reduce),
-    )
-    for start, group in loops:
-        for i, loop in enumerate(group):
+    for start, loops in ((record.LOOP, launch.loops[::-1]), (record.REDUCE, launch.reduce)):
+        for i, loop in enumerate(loops):
             numbers[record.field(number, start + i)] = loop.strides[number]
 
 

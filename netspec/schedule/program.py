@@ -123,7 +123,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A loop around a tile (tasks, inner) or in it (reduce): its extent and how far each operand moves per step, in bytes (an index: in units)."""
+    """A loop around a tile or in it: its extent and how far each operand moves per step, in bytes (an index: in units)."""
 
     axis: str
     extent: Size
@@ -151,13 +151,12 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A kernel applied: `tasks` are cut among threads, each runs `inner` around the tile; `reduce` runs in it."""
+    """A kernel applied: `loops` around the tile, outermost first, are counted as one and cut among threads; `reduce` runs in it."""
 
     name: str
     tile: Tile
     operands: tuple[Operand, ...]
-    tasks: tuple[Loop, ...]
-    inner: tuple[Loop, ...]
+    loops: tuple[Loop, ...]
     reduce: tuple[Loop, ...]
     origin: str = ""
 

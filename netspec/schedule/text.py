@@ -59,7 +59,7 @@ def _segment(segment: Segment, numbers: dict[Tile, str]) -> Iterator[str]:
 
 
 def _launch(launch: Launch, numbers: dict[Tile, str]) -> Iterator[str]:
-    groups = (("tasks", launch.tasks), ("in each", launch.inner), ("in the tile", launch.reduce))
+    groups = (("around", launch.loops), ("in the tile", launch.reduce))
     loops = "; ".join(f"{what} {_loops(group)}" for what, group in groups if group)
     yield f"  {launch.name} = {numbers[launch.tile]}({', '.join(_operand(item) for item in launch.operands)})"
     if loops:

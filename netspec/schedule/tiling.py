@@ -15,8 +15,8 @@ from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
 from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile
 from netspec.schedule.targets import Target
 
-TASKS, INNER, DEPTH = 4, 3, 3
-"""How many loops a driver has at most: cut among threads, around the tile, in the tile."""
+LOOPS, DEPTH = 7, 3
+"""How many loops a driver has at most: around the tile and in it."""
 TYPICAL = 8
 """Images assumed where the batch decides a cost."""
 
@@ -192,8 +192,9 @@ class _Assembly:
         if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
             inside.append(_blocked(self.lane, self.lanes))
         inside.sort(key=self._reading_order)
-        assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
         around = self._around()
+        assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
+        assert len(around) <= LOOPS, f"{name}: {len(around)} loops around a tile"
         ragged_rows = self._left("rows", self.row, choice.rows)
         ragged_vectors = self.vector is not self.lane and self._left("vectors", self.vector, choice.vectors)
         tail = self._tail()
@@ -215,8 +216,8 @@ class _Assembly:
             clipped=tuple(self._loop_number(inside, clip) for clip in nest.clips),
             fma=self.target.fma,
         )
-        tasks, inner = self._cut(around)
-        return Launch(name, tile, operands, tasks, inner, tuple(self._loop(dim) for dim in inside), origin)
+        loops, reduce = (tuple(map(self._loop, dims)) for dims in (around, inside))
+        return Launch(name, tile, operands, loops, reduce, origin)
 
     def _reading_order(self, dim: Dim) -> int:
         first = self.nest.position if self.nest.position is not None else len(self.nest.results)
@@ -290,19 +291,6 @@ class _Assembly:
             name, _, factor = dim.name.partition("/")
             strides.append(moves.get(name, 0) * int(factor or 1))
         return Loop(dim.name, dim.extent, tuple(strides))
-
-    def _cut(self, around: list[Dim]) -> tuple[tuple[Loop, ...], tuple[Loop, ...]]:
-        """Which loops are tasks: enough of them, outermost first, to occupy many threads; the rest runs in each task."""
-        loops = [self._loop(dim) for dim in around]
-        tasks, count = 0, 1
-        while tasks < len(loops) and tasks < TASKS and (len(loops) - tasks > INNER or count < 64):
-            extent = typical(loops[tasks].extent)
-            if len(loops) - tasks <= INNER and count >= 16 and extent * count > 4096:
-                break
-            count *= extent
-            tasks += 1
-        assert len(loops) - tasks <= INNER, f"{len(loops)} loops around a tile: {[str(loop.axis) for loop in loops]}"
-        return tuple(loops[:tasks]), tuple(loops[tasks:])
 
 
 def _blocked(dim: Dim, step: int) -> Dim:

@@ -35,7 +35,7 @@ def _left(launch: Launch, images: int) -> dict[str, int]:
 def addresses(launch: Launch, operand: int, images: int, block: int = 0) -> Integers:
     """Byte offsets, relative to the operand's buffer, that the launch touches there; clipped loops are taken whole."""
     tile, place = launch.tile, launch.operands[operand]
-    loops = launch.tasks + launch.inner
+    loops = launch.loops
     stored = any(operand == number for number, _ in tile.results) and not _read_in_body(launch, operand)
     summed = (*loops, *launch.reduce) if not stored else loops
     left = _left(launch, images)

@@ -1,16 +1,17 @@
 """How a launch lies in memory, as 64-bit numbers: what the compiled drivers and tiles read and the runtime writes.
 
-First the header: the address of the step's scalars, then the extents of the loops. Then one record per operand.
+First the header: the address of the step's scalars, the extents of the loops around the tile (the innermost first) and of those in it. Then one
+record per operand.
 """
 
 from __future__ import annotations
 
 SCALARS = 0
-TASK_EXTENT, INNER_EXTENT, REDUCE_EXTENT = 1, 5, 8
+LOOP_EXTENT, REDUCE_EXTENT = 1, 8
 HEADER = 12
 
 ADDRESS, PRIVATE, BLOCK, PART = 0, 1, 2, 3
-TASK, INNER = 4, 8
+LOOP = 4
 ROW, VECTOR, LANE = 11, 12, 13
 REDUCE = 14
 SIZE, STEP = 17, 18

@@ -15,17 +15,17 @@ from netspec.targets.cpu import record
 SIGNATURE = "void(int64, int64, int64, int64, int64, int64)"
 
 
-def driver_name(tile: Tile, tasks: int, inner: int) -> str:
+def driver_name(tile: Tile) -> str:
     """What it is, and a hash that tells it from all others."""
     what = "map" if tile.body is None else "dot" if str(tile.body).count("*") == 1 and tile.combine == "sum" else tile.combine
-    digest = hashlib.sha256(repr((tile, tasks, inner)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr(tile).encode()).hexdigest()[:12]
     return f"{what}_{tile.rows}x{tile.vectors}x{tile.lanes}_{digest}"
 
 
-def driver_source(tile: Tile, tasks: int, inner: int) -> str:
-    """The module of a driver with so many loops over tasks and within a task."""
-    name = driver_name(tile, tasks, inner)
-    operands = range(len(tile.kinds))
+def driver_source(tile: Tile) -> str:
+    """The module of a driver. The loops around the tile are counted as one: its operands move by the innermost loop's strides, and are placed
+    anew where that loop ends.
+    """
     lines = [
         f'"""{_words(tile)}',
         "",
@@ -44,41 +44,41 @@ def driver_source(tile: Tile, tasks: int, inner: int) -> str:
         "",
         "",
         f'@cfunc("{SIGNATURE}", cache=True, error_model="numpy")',
-        f"def {name}(plan, private, block, part, first, last):",
+        f"def {driver_name(tile)}(plan, private, block, part, first, last):",
+        *("    " + line for line in _body(range(len(tile.kinds)))),
     ]
-    body = [f"o{n} = {_origin(n)}" for n in operands]
-    body += [f"extent{t} = peek(plan, {record.TASK_EXTENT + t})" for t in range(1, tasks)]
-    body.append("for task in range(first, last):")
-    lines += ["    " + line for line in body] + ["        " + line for line in _task(tile, tasks, inner)]
     return "\n".join(lines) + "\n"
+
+
+def _body(operands: range) -> list[str]:
+    moves = [f"p{n} += index * peek(plan, {record.field(n, record.LOOP)} + loop)" for n in operands]
+    return [
+        *(f"o{n} = p{n} = {_origin(n)}" for n in operands),
+        *(f"step{n} = peek(plan, {record.field(n, record.LOOP)})" for n in operands),
+        "left = 0",
+        "for task in range(first, last):",
+        "    if left == 0:",
+        f"        extent = peek(plan, {record.LOOP_EXTENT})",
+        "        rest = task // extent",
+        "        index = task - rest * extent",
+        "        left = extent - index",
+        *(f"        p{n} = o{n} + index * step{n}" for n in operands),
+        "        loop = 1",
+        "        while rest > 0:",
+        f"            extent = peek(plan, {record.LOOP_EXTENT} + loop)",
+        "            index = rest % extent",
+        "            rest //= extent",
+        *(f"            {line}" for line in moves),
+        "            loop += 1",
+        f"    tile(plan, {', '.join(f'p{n}' for n in operands)})",
+        *(f"    p{n} += step{n}" for n in operands),
+        "    left -= 1",
+    ]
 
 
 def _origin(n: int) -> str:
     place = [f"peek(plan, {record.field(n, name)})" for name in (record.ADDRESS, record.PRIVATE, record.BLOCK, record.PART)]
     return f"{place[0]} + private * {place[1]} + block * {place[2]} + part * {place[3]}"
-
-
-def _task(tile: Tile, tasks: int, inner: int) -> list[str]:
-    """A task's number becomes its indices, slowest first; then the inner loops, each of which moves all operands."""
-    operands = range(len(tile.kinds))
-    lines = ["rest = task"] if tasks else []
-    for t in reversed(range(tasks)):
-        lines += [f"index{t} = rest % extent{t}", f"rest //= extent{t}"] if t else ["index0 = rest"]
-    names = [f"p{n}" for n in operands]
-    for n in operands:
-        moves = "".join(f" + index{t} * peek(plan, {record.field(n, record.TASK + t)})" for t in range(tasks))
-        lines.append(f"p{n} = o{n}{moves}")
-    indent = ""
-    for level in range(inner):
-        outer, names = names, [f"p{n}_{level}" for n in operands]
-        lines.append(f"{indent}for step{level} in range(peek(plan, {record.INNER_EXTENT + level})):")
-        indent += "    "
-        lines += [
-            f"{indent}{name} = {before} + step{level} * peek(plan, {record.field(n, record.INNER + level)})"
-            for n, (name, before) in enumerate(zip(names, outer, strict=True))
-        ]
-    lines.append(f"{indent}tile(plan, {', '.join(names)})")
-    return lines
 
 
 def _words(tile: Tile) -> str:
