@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from netspec import settings as environment
 from netspec.diagnostics import SpecError, UsageError, UserError
 
 if TYPE_CHECKING:
@@ -62,23 +63,21 @@ def check(
 
 def show_report(report: Report, *, markdown: bool) -> None:
     """Tables on standard output, diagnostics on standard error, in colour where that is a terminal."""
-    from rich.console import Console
-
     from netspec.report import highlight
 
     if report.nets:
-        print(report.to_markdown() if markdown else report.to_text(colour=Console().color_system is not None))
+        print(report.to_markdown() if markdown else report.to_text(colour=environment.colour(sys.stdout)))
         sys.stdout.flush()
     if report.diagnostics:
         problems = report.problems()
-        print(highlight(problems) if Console(stderr=True).color_system else problems, file=sys.stderr)
+        print(highlight(problems) if environment.colour(sys.stderr) else problems, file=sys.stderr)
 
 
 @app.command()
 def train(
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="A spec or a bundled net; the bundled LeNet-5 if left out.")] = "LeNet5",
     net: Net = None,
-    set: Settings = None,  # noqa: A002
+    set: Settings = None,
     runs: Annotated[Path, typer.Option("--runs", help="Where run folders are made.")] = Path("runs"),
     resume: Annotated[Path | None, typer.Option("--resume", help="A run folder to go on with.", show_default=False)] = None,
     max_epochs: Annotated[int | None, typer.Option("--max-epochs", help="End after so many epochs.", min=1, show_default=False)] = None,
@@ -123,7 +122,7 @@ def predict(
     run: RunFolder,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files.", show_default=False)],
     invert: Annotated[bool | None, typer.Option("--invert/--no-invert", help="Swap light and dark; found out if left out.")] = None,
-    format: Annotated[str, typer.Option("--format", help="bars or json.")] = "bars",  # noqa: A002
+    format: Annotated[str, typer.Option("--format", help="bars or json.")] = "bars",
 ) -> None:
     """The classes that a saved run sees in pictures."""
     import json
@@ -146,7 +145,7 @@ def predict(
 def show(
     file: File,
     net: Net = None,
-    set: Settings = None,  # noqa: A002
+    set: Settings = None,
     emit: Annotated[str, typer.Option("--emit", help="ast, graph, optimised, program or source.")] = "graph",
     mode: Annotated[str, typer.Option("--mode", help="infer or train.")] = "infer",
     batch: Annotated[int | None, typer.Option("--batch", min=1, show_default=False)] = None,
@@ -183,7 +182,7 @@ def main() -> NoReturn:
     import gc
     import os
 
-    gc.disable()  # a check is over before a collection would pay; whatever runs longer turns it on again
+    gc.set_threshold(200_000, 20, 100)  # of what a check makes, nearly all lives to its end: collections only look at it
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than the check
     sys.exit(_run())
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from netspec.records import record
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A spec's text and the name under which messages mention it."""
 
@@ -26,7 +28,7 @@ class Source:
         return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """The characters [start, end) of a file; `line` and `column` (from 1) are those of `start`."""
 
@@ -41,7 +43,7 @@ class Span:
         return Span(self.file, self.start, max(self.end, other.end), self.line, self.column)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A second place that explains the first, with a few words."""
 
@@ -49,7 +51,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """A mend that a tool may apply: replace the characters of `span` by `text`."""
 
@@ -57,7 +59,7 @@ class Fix:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One thing that is wrong: what (`message`), where (`span`, `label`), why (`labels`, `notes`), the mend (`help`, `fix`)."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from netspec.diagnostics import Diagnostic, Source, Span, render
 from netspec.elaborate.results import CheckedNet, Expectation, Row
 from netspec.graph.types import Shape
+from netspec.records import record
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Cells = tuple[str, ...]
@@ -18,7 +18,7 @@ HEADS: Cells = ("layer", "kind", "output", "params", "MACs", "field", "pad")
 _RIGHT = frozenset({"params", "MACs", "field"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """What `check` found: the nets of a file (those with errors up to the first bad layer), its expectations and diagnostics."""
 

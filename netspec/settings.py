@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TextIO
 
 from netspec.diagnostics import UserError, did_you_mean
 
@@ -72,6 +73,11 @@ def threads() -> int:
 def target() -> str | None:
     """The target that NETSPEC_TARGET names, None for this machine's own."""
     return os.environ.get("NETSPEC_TARGET") or None
+
+
+def colour(stream: TextIO) -> bool:
+    """Whether to write colours: to a terminal, unless NO_COLOR is set (no-color.org) or it can show none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def debug() -> frozenset[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from netspec.diagnostics import Source, UserError, did_you_mean
+from netspec.records import record
 
 _MOST_BYTES = 256 * 1024 + 1
 """One more than the parser takes, so that it is the parser that says so."""
@@ -16,7 +16,7 @@ _NET = re.compile(r"^\s*net\s+([A-Za-z_]\w*)(.*)$", re.MULTILINE)
 _WITHOUT_DEFAULT = re.compile(r"[(,]\s*[A-Za-z_]\w*\s*(?=[,)])")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """A spec, and the net of it that its name stands for."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable as Function
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
@@ -34,6 +33,7 @@ from netspec.elaborate.values import (
     describe,
 )
 from netspec.layers import LAYERS
+from netspec.records import record
 from netspec.syntax import tree
 
 LATER: Final = frozenset({"weight", "init", "connect"})
@@ -43,7 +43,7 @@ LINEAR: Final = frozenset({"conv", "convt", "dense"})
 Model = TypeVar("Model", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """What is called, its arguments in their order, and the bare words that each takes."""
 
@@ -151,6 +151,8 @@ def _refuse_later(model: type[BaseModel], name: str, arguments: Sequence[tree.Ar
 
 def validate(model: type[Model], name: str, found: Mapping[str, Given], span: Span, scope: Scope) -> Model | Poison:
     """The model, or a diagnostic for each argument that will not do."""
+    if not found and not any(field.is_required() for field in model.model_fields.values()):
+        return model.model_construct()  # its defaults need no validator, and building one takes a millisecond
     values: dict[str, Any] = {}
     for key, item in found.items():
         if isinstance(item.value, tuple):

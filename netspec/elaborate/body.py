@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from netspec.elaborate.arithmetic import Trouble, items
@@ -14,6 +14,7 @@ from netspec.elaborate.place import Place
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.steps import call
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Value, show, tensor_of
+from netspec.records import record
 from netspec.syntax import tree
 
 
@@ -116,7 +117,7 @@ def _for(step: tree.For, current: Current, place: Place, label: Labelled | None)
     return _loop(_Passes(step.names, values, step.body), current, place, label)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Passes:
     """A loop that is about to run: `names` take the parts of each value in turn."""
 

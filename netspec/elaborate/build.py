@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netspec.diagnostics import Span
 from netspec.elaborate.facts import Facts, Library
 from netspec.elaborate.limits import Budget
@@ -12,9 +10,10 @@ from netspec.elaborate.reach import Reach, of_input
 from netspec.elaborate.values import Current, Labelled, Tensor
 from netspec.graph.graph import Graph, Node
 from netspec.graph.types import Layer, Shape, Value, Weight, batched
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Applied:
     """A layer in its place; `inputs` are numbers of values, its own is its position after the inputs of the net."""
 

@@ -22,6 +22,8 @@ class Facts:
     inputs: tuple[Shape, ...]
     output: Shape
     weights: tuple[Weight, ...]
+    pointwise: dict[tuple[Layer, int], bool]
+    """Which layers work element by element in training, by layer and dimensions: their formulas' form depends on nothing else."""
 
     @cached_property
     def inference(self) -> Computation:
@@ -69,8 +71,10 @@ class Facts:
         """What training keeps of it for its gradient: its result, unless that overwrites its input's, and where maxima stood."""
         if not self.overwrites:  # nor does it in training, then
             return self.bytes * (2 if any(formula.combine == "max" for formula in self.inference.formulas) else 1)
-        training = self.layer.compute(*self.inputs, training=True)
-        return 0 if self._pointwise(training) else self.bytes
+        key = self.layer, len(self.inputs[0])
+        if key not in self.pointwise:
+            self.pointwise[key] = self._pointwise(self.layer.compute(*self.inputs, training=True))
+        return 0 if self.pointwise[key] else self.bytes
 
     def _pointwise(self, computation: Computation) -> bool:
         match computation.formulas:
@@ -85,11 +89,12 @@ class Library:
 
     def __init__(self) -> None:
         self.fixed: dict[int, Layer] = {}
+        self._pointwise: dict[tuple[Layer, int], bool] = {}
         self._known: dict[tuple[Layer, tuple[Shape, ...]], Facts] = {}
 
     def facts(self, layer: Layer, inputs: tuple[Shape, ...]) -> Facts:
         """The facts of a layer on these shapes. Raises ShapeError."""
         key = layer, inputs
         if (found := self._known.get(key)) is None:
-            found = self._known[key] = Facts(layer, inputs, layer.infer(*inputs), layer.weights(*inputs))
+            found = self._known[key] = Facts(layer, inputs, layer.infer(*inputs), layer.weights(*inputs), self._pointwise)
         return found

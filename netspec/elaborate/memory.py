@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 from netspec.elaborate.build import Applied, Build
 from netspec.elaborate.facts import FLOAT
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Need:
     """Bytes: `fixed`, and `per_sample` for each image of a batch."""
 
@@ -31,7 +31,7 @@ class Need:
         return self.fixed + batch * self.per_sample
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Memory:
     """What inference and training need."""
 

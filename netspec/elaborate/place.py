@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable as Function
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from netspec.diagnostics import Span
@@ -12,13 +11,14 @@ from netspec.elaborate.build import Build
 from netspec.elaborate.naming import Names
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import Callable, Current, Labelled
+from netspec.records import record
 from netspec.syntax import tree
 
 Level = Literal["net", "if", "inner"]
 """`input` stands in a net's own body, `output` also inside its `if`s."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """`body` names labels, `line` names steps (the body's own names outside labelled lines); `owner` gathers the labels of blocks called
     on its line; `passes` is the product of the passes of the loops around.
@@ -37,7 +37,7 @@ Runner = Function[[Sequence[tree.Item], Current, Place], Current]
 """What elaborates the items of a body: blocks and branches are bodies."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Application:
     """`step` calls `found` on the current tensor; `run` elaborates bodies in it."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Fix, Label, Severity, Source, Span
 from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor, show
+from netspec.records import record
 
 MOST: Final = 50
 """Diagnostics of a file: nobody reads more, and a hostile file has any number."""
@@ -17,7 +18,7 @@ class TooMany(Exception):
     """The file has as many errors as are reported: it is not elaborated any further."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """A call of a block, or a net made from a template, for the notes of what goes wrong inside."""
 

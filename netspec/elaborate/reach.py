@@ -7,12 +7,12 @@ the stride (Araujo, Norris & Sim 2019).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from netspec.graph.types import Computation, Layer, Shape
 from netspec.kernels.affine import Affine
 from netspec.kernels.scalar import Access, accesses
+from netspec.records import record
 
 Size = int | Fraction
 """Whole but for what enlarges: a stride of 1/2."""
@@ -21,7 +21,7 @@ Look = tuple[tuple[Size, Size], ...]
 """Per axis, of a layer: the stride and the extent of what it reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """Per axis (height and width, or time): field and jump in input pixels."""
 

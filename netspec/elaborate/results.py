@@ -8,10 +8,11 @@ from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.elaborate.memory import Memory
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape
+from netspec.records import record
 from netspec.training import TrainPlan
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A layer of the report. Sizes are of one sample; `receptive_field` is in pixels of the input per axis, None for what has no axes."""
 
@@ -26,7 +27,7 @@ class Row:
     pads: tuple[tuple[int, int], ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expectation:
     """A line of `expect`. `holds` is None where it is not applicable: under settings other than the defaults."""
 
@@ -77,7 +78,7 @@ class CheckedNet:
         return {name: shapes[value] for name, value in self.outputs.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Elaborated:
     """A file: its concrete nets in order, expectations, and everything that was found wrong."""
 

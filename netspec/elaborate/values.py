@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from netspec.diagnostics import Span
 from netspec.elaborate.reach import Reach
 from netspec.graph.types import Layer, Shape
+from netspec.records import record
 from netspec.syntax import tree
 from netspec.training import Quantity
 
@@ -30,7 +31,7 @@ POISON: Final = Poison.POISON
 ANY: Final = Wildcard.ANY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """`a..b`, both ends included."""
 
@@ -38,14 +39,14 @@ class Range:
     high: int | Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A bare word that means itself: `half` in `pad=half`."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tensor:
     """A tensor of the net: its number among the net's values, the shape of a sample, the step that made it."""
 
@@ -83,7 +84,7 @@ class Labelled:
     last: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """An evaluated argument, where it was written."""
 
@@ -92,7 +93,7 @@ class Given:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Callable:
     """A layer or block as a value, with the arguments given so far; neither is set for `skip`."""
 

@@ -12,9 +12,10 @@ from netspec.graph.types import Layer, Value, Weight
 from netspec.kernels.affine import Affine, Extent
 from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import Access, accesses
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """A layer applied: `weights` are full names, in the order of `layer.weights`. `name` is its path, `c1.bn.0`."""
 
@@ -36,7 +37,7 @@ class Node:
         return self.inputs + self.weights
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Op:
     """After `lower`: formulas that are evaluated together, in order. Several may write disjoint parts of one output; what none writes is zero.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from netspec.kernels.affine import N, Extent
+from netspec.kernels.affine import Extent, N
 from netspec.kernels.formula import Formula
+from netspec.records import record
 
 Shape = tuple[int, ...]
 """`[c, h, w]`, `[t, f]` or `[f]`: without the batch, as users write it."""
@@ -17,7 +18,7 @@ Shape = tuple[int, ...]
 Role = Literal["trainable", "state", "constant"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """Extents, the batch as "N" among them where there is one, and the element type."""
 
@@ -33,7 +34,7 @@ class TensorType:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A tensor that a graph computes or is given."""
 
@@ -41,7 +42,7 @@ class Value:
     type: TensorType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Init:
     """How a weight starts: uniform in [-scale, scale], normal with deviation `scale`, or everywhere `scale`."""
 
@@ -52,7 +53,7 @@ class Init:
 ZEROS, ONES = Init("constant", 0.0), Init("constant", 1.0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weight:
     """A tensor that outlives a step. `params` counts the trainable ones; running statistics are state, fixed kernels constant."""
 
@@ -62,7 +63,7 @@ class Weight:
     role: Role = "trainable"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Computation:
     """What a layer computes, over its own names: inputs `x` (of a merge `x0`, `x1`, ..), its weights, the result `y`, and what it likes to name between.
 
@@ -75,7 +76,7 @@ class Computation:
     updates: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Example:
     """Arguments and input shapes on which every contract test runs."""
 

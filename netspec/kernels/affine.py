@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
+
+from netspec.records import record
 
 N = "N"
 """The batch: the one extent that is not known before a program runs."""
@@ -12,7 +13,7 @@ N = "N"
 Extent = int | str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """A loop variable that runs over [0, extent)."""
 
@@ -35,7 +36,7 @@ class Axis:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Affine:
     """constant + sum of coefficient * axis. Terms keep the order in which they were written and are never zero."""
 

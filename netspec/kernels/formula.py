@@ -7,16 +7,17 @@ Axes that the result does not use are reduced. Every index is affine. From this 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from netspec.kernels.affine import Affine, Axis, Extent, affine, size_of
 from netspec.kernels.scalar import Access, AxisIndex, Call, Expr, Outside, Random, accesses, expression, transform
+from netspec.records import record
 
 Combine = Literal["none", "sum", "max"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Formula:
     """out = combine of `body` over the axes that `out` does not use.
 
@@ -116,7 +117,7 @@ def _axes_of(body: Expr) -> Iterator[Axis]:
             return
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tensor:
     """A name to index: `x = Tensor("x"); x[n, i, h*2 + a - 1]`. Without `outside`, nothing beyond the tensor is ever read."""
 

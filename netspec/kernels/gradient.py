@@ -8,15 +8,16 @@ parts of one tensor, so a strided convolution's input gradient needs no special 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import gcd
 
 from netspec.kernels.affine import Affine, Axis, Extent, affine
 from netspec.kernels.formula import Formula, d
 from netspec.kernels.scalar import ZERO, Access, AxisIndex, Expr, accesses, call, derivative, transform
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contribution:
     """What one occurrence adds to d:tensor. The formulas write disjoint parts; what none writes is zero."""
 

@@ -7,12 +7,12 @@ are primitives because their textbook forms overflow: the symbolic derivative of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import pi, sqrt
 from operator import add, gt, mul, sub
 from typing import Literal
 
 from netspec.kernels.affine import Affine, Axis, Extent, affine
+from netspec.records import record
 
 Outside = Literal["never", "zero", "-inf"]
 Number = int | float
@@ -51,7 +51,7 @@ class Expr:
         return call("neg", self)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constant(Expr):
     """A number."""
 
@@ -61,7 +61,7 @@ class Constant(Expr):
         return f"{self.value:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access(Expr):
     """An element of a tensor. `view` reads the tensor with some of its dimensions split (never joined).
 
@@ -78,7 +78,7 @@ class Access(Expr):
         return f"{self.tensor}{view}[{', '.join(map(str, self.indices))}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AxisIndex(Expr):
     """The value of an index, as a number."""
 
@@ -88,7 +88,7 @@ class AxisIndex(Expr):
         return f"({self.index})" if len(self.index.terms) != 1 or self.index.constant else str(self.index)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RuntimeScalar(Expr):
     """A number that a step is called with: `lr`, `step`, `N` (the images in this batch)."""
 
@@ -98,7 +98,7 @@ class RuntimeScalar(Expr):
         return f"${self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Random(Expr):
     """A uniform number in [0, 1), a function of (seed, step, stream, position) and of nothing else: not of layout, threads or schedule."""
 
@@ -109,7 +109,7 @@ class Random(Expr):
         return f"random{self.stream}({self.position})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Expr):
     """A primitive applied to its arguments."""
 

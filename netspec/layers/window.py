@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netspec.graph.types import ShapeError
 from netspec.kernels.affine import Affine, Axis
 from netspec.layers.arguments import Padding, Pair, Side, Window, pair
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slide:
     """A window along one axis of length `size`: `before` and `after` pixels of padding, and with `ceil` a last window that may overhang."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from netspec.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Target:
     """What decides the generated code. `lanes` float32 of a vector, vector `registers`, cache sizes in bytes."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Span
+from netspec.records import record
 from netspec.syntax.tables import Token
 from netspec.syntax.tokens import END, after, span_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Situation:
     """Where the parser stopped: before `found`, of which `accepts` has the types it would have taken."""
 
@@ -41,7 +41,7 @@ class Situation:
         return self.opened[-1] if self.opened and self.opened[-1].type != "LBRACE" else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repair:
     """How the parser goes on: put tokens in, leave the found one out, or take it for another; else blank the statement."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from netspec.diagnostics import Span
+from netspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """An identifier where it stands."""
 
@@ -19,7 +19,7 @@ class Name:
 # ── expressions ──────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     """`64`, `0.5`, `450k`, `10%`, `2 epochs`: `value` is exact, suffix and percent applied; `text` is as written."""
 
@@ -29,7 +29,7 @@ class Number:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dims:
     """`3x3`, `1x7`, `2x3x4`."""
 
@@ -37,7 +37,7 @@ class Dims:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String:
     """`"text"`, without its quotes."""
 
@@ -45,7 +45,7 @@ class String:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """`value` or `name=value`."""
 
@@ -54,7 +54,7 @@ class Argument:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """`c`, or with arguments `floor(c / 2)`, `leaky_relu(0.1)`; `in` has the name `in`."""
 
@@ -63,7 +63,7 @@ class Reference:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """`base.name`."""
 
@@ -72,7 +72,7 @@ class Attribute:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index:
     """`base[index]`."""
 
@@ -81,7 +81,7 @@ class Index:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tuple:
     """`(a, b)`; a single expression in parentheses is that expression."""
 
@@ -89,7 +89,7 @@ class Tuple:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class List:
     """`[a, b]`."""
 
@@ -97,7 +97,7 @@ class List:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`-x` or `not x`."""
 
@@ -106,7 +106,7 @@ class Unary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """`+ - * / // % **`, `== != < <= > >=`, `and or`, `..`."""
 
@@ -116,7 +116,7 @@ class Binary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conditional:
     """`if condition then a else b`."""
 
@@ -131,7 +131,7 @@ Expr = Number | Dims | String | Reference | Attribute | Index | Tuple | List | U
 # ── steps and statements ─────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """`[c, h, w]` in `input` and after `::`."""
 
@@ -139,7 +139,7 @@ class Shape:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """`| items` or `| when guard: items` of a merge; `span` is that of its items, or of the bar when it is empty."""
 
@@ -148,7 +148,7 @@ class Branch:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A layer, block or net as a step; `branches` is None where no `{ | .. }` follows."""
 
@@ -158,7 +158,7 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """`{ items }`."""
 
@@ -166,7 +166,7 @@ class Body:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat:
     """`repeat count as index { }`."""
 
@@ -176,7 +176,7 @@ class Repeat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """`for a, b in values { }`."""
 
@@ -186,7 +186,7 @@ class For:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`if condition { } else { }`; `else if` is an If alone in the body of `otherwise`."""
 
@@ -199,7 +199,7 @@ class If:
 Step = Call | Repeat | For | If
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """`from source -> step -> step`."""
 
@@ -208,7 +208,7 @@ class Chain:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement:
     """`label: chain :: shape`."""
 
@@ -218,7 +218,7 @@ class Statement:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """`input name[c, h, w] where fact`."""
 
@@ -228,7 +228,7 @@ class Input:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutputNames:
     """`output a, b`."""
 
@@ -236,7 +236,7 @@ class OutputNames:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Head:
     """`output name: chain :: shape`: a result; the current tensor stays."""
 
@@ -246,7 +246,7 @@ class Head:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Let:
     """`let name = value`, in a body or at the top."""
 
@@ -260,7 +260,7 @@ Item = Statement | Input | OutputNames | Head | Let
 # ── declarations ─────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import:
     """`name as alias`."""
 
@@ -268,7 +268,7 @@ class Import:
     alias: Name | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """`use std.vision: a, b as c` (`path` None) or `use "file.net": a` (`module` empty)."""
 
@@ -278,7 +278,7 @@ class Use:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Param:
     """`param name: type = value`."""
 
@@ -288,7 +288,7 @@ class Param:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Formal:
     """A parameter of an op, block or net, with or without default."""
 
@@ -297,7 +297,7 @@ class Formal:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Op:
     """`op name(a, beta=1.0) = expression`."""
 
@@ -307,7 +307,7 @@ class Op:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """`block name(formals) { }`."""
 
@@ -317,7 +317,7 @@ class Block:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Net:
     """`net name(formals) { }`."""
 
@@ -327,7 +327,7 @@ class Net:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alias:
     """`net name = template(arguments)`."""
 
@@ -337,7 +337,7 @@ class Alias:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """`name = a -> b` in a train block; one value when there is no arrow."""
 
@@ -346,7 +346,7 @@ class Setting:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """`name { settings }` in a train block."""
 
@@ -355,7 +355,7 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Train:
     """`train net as name { settings }`."""
 
@@ -365,7 +365,7 @@ class Train:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expect:
     """`expect net { lines }`."""
 
@@ -377,7 +377,7 @@ class Expect:
 Declaration = Use | Param | Let | Op | Block | Net | Alias | Train | Expect
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """One file."""
 

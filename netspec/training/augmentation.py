@@ -7,16 +7,17 @@ which is sampled once (bilinear, zero outside): a chain blurs no more than a sin
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from math import radians
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from netspec.records import record
 from netspec.training.declaration import Declaration, Degrees
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """The ranges of one step: pixels in [-shift, shift] per axis, radians in [-angle, angle], a factor, a probability."""
 

@@ -26,7 +26,7 @@ def _whole_epochs(value: object) -> object:
 
 
 class Patience(Declaration):
-    """Stops when the metric has not improved for so many epochs."""
+    """Stops when the metric has not improved for so many epochs; an equal accuracy with a smaller loss is an improvement."""
 
     name: ClassVar[str] = "patience"
     epochs: Annotated[Quantity, BeforeValidator(_whole_epochs)]
@@ -34,7 +34,7 @@ class Patience(Declaration):
 
 
 class Best(Declaration):
-    """Keeps the weights of the epoch with the best metric, the earliest of equal ones."""
+    """Keeps the weights of the epoch with the best metric; of equally accurate ones those with the smallest loss."""
 
     name: ClassVar[str] = "best"
     on: Metric = "val.accuracy"

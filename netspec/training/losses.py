@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from netspec.records import record
 from netspec.training.declaration import Declaration
 from netspec.training.quantity import number
 
@@ -42,7 +42,7 @@ class Mse(Loss):
     targets: ClassVar[Literal["classes", "values"]] = "values"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Term:
     """`0.3 * cross_entropy(aux1)`."""
 

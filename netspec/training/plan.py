@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from netspec.diagnostics import Diagnostic, Span, nearest
+from netspec.records import record
 from netspec.training.augmentation import Augmentation
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import written
@@ -21,7 +22,7 @@ from netspec.training.schedules import AnyPhase, Run, Step, mismatch, rates
 NOT_BUILT = "E0310"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """What is wrong with a plan, and in which setting: the elaborator knows where that stands."""
 
@@ -31,7 +32,7 @@ class Problem:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TrainPlan:
     """How a net is trained. Chains and lists are in the order written. Exactly one of `epochs` and `steps` is given.
 

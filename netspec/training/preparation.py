@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from netspec.graph.types import Shape, ShapeError
+from netspec.records import record
 from netspec.training.declaration import Declaration
 
 Positive = Annotated[float, Field(gt=0)]
 PerChannel = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """All steps as one: sample*scale + offset per channel, inside rings of a fixed value, innermost first.
 

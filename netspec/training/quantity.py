@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+from netspec.records import record
 
 EPOCHS = ("epochs", "epoch")
 STEPS = ("steps", "step")
 DEGREES = ("deg",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quantity:
     """An exact number and its unit as written."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import cos, pi
@@ -11,13 +10,14 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from netspec.records import record
 from netspec.training.declaration import Declaration, Duration, written
 from netspec.training.quantity import EPOCHS, Quantity, number
 
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """How long training lasts, in steps, and how many of them make an epoch."""
 
@@ -33,7 +33,7 @@ class Run:
                 return Fraction(str(duration)) * self.total
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a phase stands: its first step from 0, how many it has, the rate it starts from and the optimizer's own rate."""
 

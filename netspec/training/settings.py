@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from netspec.diagnostics import did_you_mean
+from netspec.records import record
 from netspec.training.augmentation import Hflip, Rotate, Shift, Zoom
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import Declaration
@@ -21,7 +22,7 @@ Form = Literal["call", "chain", "list", "sum", "whole", "word"]
 """`a(..)` · `a(..) -> b(..)`, a tuple · `[a(..), ..]`, a tuple, also of a lone call · `a(..) + 2 * b(..)`, a tuple of Term · int · word."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """One setting, a field of TrainPlan of the same name.
 
