@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-ALIGN = 16
-"""Floats: a cache line."""
+ALIGN = 64
+"""Floats: the largest tile of a kernel that may write whole vectors over the last image."""
 SLACK = 128
 """Floats behind an arena that a vector may read over its end."""
 
@@ -37,10 +37,10 @@ def place(pieces: list[Piece]) -> tuple[dict[str, int], int]:
         for begin, end in busy:
             if offset + piece.size <= begin:
                 break
-            offset = max(offset, _aligned(end))
+            offset = max(offset, aligned(end))
         placed.append((offset, piece))
         offsets.update(dict.fromkeys(members[piece.name], offset))
-    return offsets, max((_aligned(offset + piece.size) for offset, piece in placed), default=0) + (SLACK if placed else 0)
+    return offsets, max((aligned(offset + piece.size) for offset, piece in placed), default=0) + (SLACK if placed else 0)
 
 
 def _take_turns(pieces: list[Piece]) -> tuple[list[Piece], Mapping[str, list[str]]]:
@@ -60,5 +60,6 @@ def _take_turns(pieces: list[Piece]) -> tuple[list[Piece], Mapping[str, list[str
     return free, members
 
 
-def _aligned(offset: int) -> int:
+def aligned(offset: int) -> int:
+    """The next place where a tensor may start."""
     return -(-offset // ALIGN) * ALIGN

@@ -44,7 +44,7 @@ class Dim:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An operand before its place in the tile is decided."""
+    """An operand before its place in the tile is decided. `size`: of its tensor, in floats, without the batch."""
 
     what: str
     buffer: str | None = None
@@ -53,6 +53,7 @@ class Source:
     part: int = 0
     stream: int = 0
     external: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,17 @@ class Nest:
     def ends_with_batch(self, dim: Dim) -> bool:
         """Whether a dimension of images in lanes moves through memory of the user's, where nothing lies beyond the last image."""
         return dim.name.endswith(".lane") and any(item.external and step for item, step in zip(self.sources, dim.strides, strict=True))
+
+    def may_overrun(self, dim: Dim | None) -> bool:
+        """Whether whole vectors along a dimension may run beyond its end: results are written there from their first to their last element, in
+        memory of our own, which has room behind every tensor; what is read lies side by side there, too.
+        """
+        if dim is None or not dim.kept or any(other.kept and other is not dim for other in self.dims):
+            return False
+        moving = [(source, step) for source, step in zip(self.sources, dim.strides, strict=True) if source.what == "memory" and step]
+        beside = all(step == FLOAT and not source.external for source, step in moving)
+        written = [self.sources[number] for number, _ in self.results]
+        return beside and (isinstance(dim.extent, Count) or all(item.offset == 0 and item.size == dim.extent for item in written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +169,7 @@ class _Builder:
                 block = 0 if own or not (around.apart and layout.batched) else strides[0] * (1 if layout.lanes > 1 else around.lanes)
                 part = around.part_stride if leaf.tensor in around.parted else 0
                 external = leaf.tensor in around.external
-                self.sources.append(Source("memory", leaf.tensor, offset * FLOAT, block * FLOAT, part * FLOAT, external=external))
+                self.sources.append(Source("memory", leaf.tensor, offset * FLOAT, block * FLOAT, part * FLOAT, external=external, size=layout.size))
             case AxisIndex(index) | Random(_, index):
                 stream = leaf.stream if isinstance(leaf, Random) else 0
                 self.sources.append(

@@ -15,7 +15,7 @@ from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
 from netspec.kernels.scalar import ZERO, Access, Call, Expr, Random, RuntimeScalar, transform
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order
-from netspec.schedule.memory import SLACK, Piece, place
+from netspec.schedule.memory import SLACK, Piece, aligned, place
 from netspec.schedule.nest import Chain, Surroundings, build
 from netspec.schedule.program import Buffer, Count, Launch, Program, Segment, Size, Space
 from netspec.schedule.staging import stage
@@ -326,7 +326,7 @@ class _Scheduler:
         for name, size in self.parted.items():
             for tensor in (name, f"{name}s"):
                 buffers[tensor] = Buffer(tensor, "parts", size, offset)
-            offset += -(-size // 16) * 16
+            offset += aligned(size)
         stride = self.part_stride = offset
         for name in self.parted:
             layout = self.layouts[f"{name}s"]

@@ -17,6 +17,8 @@ from netspec.schedule.targets import Target
 
 LOOPS, DEPTH = 7, 3
 """How many loops a driver has at most: around the tile and in it."""
+WIDE = 4
+"""Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
 TYPICAL = 8
 """Images assumed where the batch decides a cost."""
 
@@ -121,6 +123,8 @@ def _cost(nest: Nest, target: Target, factors: tuple[int, int] | None, lane: Dim
     ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or nest.results[0][0] == s)
     rows_extent = 1 if row is None else typical(row.extent)
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
+    if vector is lane and nest.combine == "none" and nest.may_overrun(lane):
+        vectors_extent = max(vectors_extent, WIDE)
     rows, vectors, cycles = _tile_size(
         target.registers, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), lanes
     )
@@ -156,8 +160,8 @@ def _tile_size(
 ) -> tuple[int, int, float]:
     """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
     best = (1, 1, float("inf"))
-    most = registers - 4 if contraction else min(8, registers // 2)
-    for vectors in range(1, min(vectors_extent, most) + 1):
+    most = registers - 4 if contraction else WIDE
+    for vectors in range(1, min(vectors_extent, most) + 1, 1 if contraction else WIDE - 1):
         for rows in range(1, min(rows_extent, most // vectors) + 1):
             if contraction and rows * vectors + min(rows, vectors) + 1 > registers:
                 continue
@@ -191,6 +195,8 @@ class _Assembly:
         inside = [dim for dim in nest.dims if not dim.kept and dim is not self.lane]
         if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
             inside.append(_blocked(self.lane, self.lanes))
+        if nest.body is not None and not inside:  # a loop of one step, so that the kernel is that of longer sums
+            inside.append(Dim("once", 1, False, (0,) * len(nest.sources)))
         inside.sort(key=self._reading_order)
         around = self._around()
         assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
@@ -242,7 +248,8 @@ class _Assembly:
 
     def _left(self, what: str, dim: Dim | None, step: int) -> bool:
         """Add the operand that tells how many rows or vectors are left, when they do not come out even."""
-        if dim is None or (isinstance(dim.extent, int) and dim.extent % step == 0):
+        even = dim is not None and isinstance(dim.extent, int) and dim.extent % step == 0
+        if dim is None or step == 1 or (even and _factors(self.nest) is not None):
             return False
         self.extra.append((Source("index", None, dim.extent), {dim.name: -1}))
         return True
@@ -260,7 +267,7 @@ class _Assembly:
             self.extra.append((Source("index", None, Count(), block=0 if block else -self.lanes), moves))
             return True
         step = self.lanes * (self.choice.vectors if self.vector is self.lane else 1)
-        if isinstance(lane.extent, int) and lane.extent % step == 0:
+        if (isinstance(lane.extent, int) and lane.extent % step == 0) or self.nest.may_overrun(lane):
             return False
         self.extra.append((Source("index", None, lane.extent), {lane.name: -1}))
         return True
@@ -271,14 +278,15 @@ class _Assembly:
         for number, source in enumerate(self.sources):
             lane, row, vector = (self._stride(dim, number) for dim in (self.lane, self.row, self.vector))
             vector *= self.lanes if self.vector is self.lane else 1
-            kinds.append(kind_of(source, lane, FLOAT if source.what == "memory" else 1, row, vector))
+            unit = FLOAT if source.what == "memory" else 1
+            kinds.append(kind_of(source, lane, unit, row if self.choice.rows > 1 else 0, vector if self.choice.vectors > 1 else 0))
             clip = next((clip for clip in self.nest.clips if clip.operand == number), None)
             size, step = (clip.size, clip.dilation) if clip else (0, 0)
             operands.append(Operand(source.buffer, source.offset, row, vector, lane, source.block, source.part, size, step))
         for source, moves in self.extra:
             row, vector = (moves.get(dim.name, 0) if dim else 0 for dim in (self.row, self.vector))
             vector *= self.lanes if self.vector is self.lane else 1
-            kinds.append(Kind("index", "same", False, vector != 0))
+            kinds.append(Kind("index", "same", False, vector != 0 and self.choice.vectors > 1))
             operands.append(Operand(None, source.offset, 0, vector, 0, source.block))
         return tuple(kinds), tuple(operands)
 
