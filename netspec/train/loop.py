@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +25,7 @@ from netspec.train.files import Json, create_run, write
 from netspec.train.metrics import EpochRecord, MetricsFile, Progress, Result, RunInfo, Silent, StepRecord
 from netspec.train.trouble import explain
 from netspec.training import TrainPlan, problems
-from netspec.training.control import Best, Patience, rises
+from netspec.training.control import Best, Metric, Patience, rises
 from netspec.training.preparation import prepared
 
 POLL = 0.1
@@ -53,17 +53,19 @@ class State:
     step: int = 0
     steps: int = 0
     sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    best: float | None = None
+    best: tuple[float, ...] | None = None
     best_epoch: int | None = None
-    watched: float | None = None
+    watched: tuple[float, ...] | None = None
     since: int = 0
 
     def as_json(self) -> dict[str, Json]:
         """For the checkpoint's metadata."""
-        return {
-            "epoch": self.epoch, "step": self.step, "steps": self.steps, "sums": list(self.sums), "best": self.best,
-            "best_epoch": self.best_epoch, "watched": self.watched, "since": self.since,
-        }  # fmt: skip
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Json]) -> State:
+        """What `as_json` gave."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})  # pyright: ignore[reportArgumentType]
 
 
 class Training:
@@ -186,15 +188,16 @@ class Training:
     def _judge(self, record: EpochRecord) -> None:
         """Keep the best weights; count the epochs without improvement."""
         state, keep, patience = self.state, self.plan.save, self.plan.stop
-        if isinstance(keep, Best) and _improves(record, keep.on, state.best):
-            state.best, state.best_epoch = record.metric(keep.on), record.epoch
+        merit = _merit(record, keep.on) if isinstance(keep, Best) else None
+        if merit is not None and (state.best is None or merit > state.best):
+            state.best, state.best_epoch = merit, record.epoch
             self.best_weights = self.net.weights
             if self.folder is not None:
                 save(self.folder / BEST, self.best_weights, self._metadata())
-        if isinstance(patience, Patience):
-            improved = _improves(record, patience.on, state.watched)
+        if isinstance(patience, Patience) and (watched := _merit(record, patience.on)) is not None:
+            improved = state.watched is None or watched > state.watched
             state.since = 0 if improved else state.since + 1
-            state.watched = record.metric(patience.on) if improved else state.watched
+            state.watched = watched if improved else state.watched
 
     def _finish(self) -> Result:
         if self.signal is not None:
@@ -285,7 +288,7 @@ class Training:
             run.write(name, value)
         kept = found.metadata["state"]
         assert isinstance(kept, dict)
-        self.state = State(**{**kept, "sums": tuple(kept["sums"])})  # pyright: ignore
+        self.state = State.from_json(kept)
         self.net.advanced(self.state.steps)
         self.metrics = MetricsFile(folder / "metrics.csv", kept=self.state.epoch)
         if self.state.best_epoch is not None:
@@ -371,9 +374,12 @@ def _check_plan(model: Model, plan: TrainPlan, per_epoch: int) -> None:
         raise UserError(f"{model.source.file}: {problem.message}", problem.help)
 
 
-def _improves(record: EpochRecord, metric: str, best: float | None) -> bool:
-    value = record.metric(metric)  # pyright: ignore[reportArgumentType]
+def _merit(record: EpochRecord, metric: Metric) -> tuple[float, ...] | None:
+    """How good an epoch is, larger is better; of equally accurate ones that with the smaller loss."""
+    value = record.metric(metric)
     if value is None:
-        return False
-    return best is None or (value > best if rises(metric) else value < best)  # pyright: ignore[reportArgumentType]
-
+        return None
+    if not rises(metric):
+        return (-value,)
+    loss = record.val_loss if metric.startswith("val") else record.train_loss
+    return (value, -(loss or 0.0))
