@@ -65,9 +65,8 @@ def show_report(report: Report, *, markdown: bool) -> None:
     """Tables on standard output, diagnostics on standard error, in colour where that is a terminal."""
     from netspec.report import highlight
 
-    if report.nets:
-        print(report.to_markdown() if markdown else report.to_text(colour=environment.colour(sys.stdout)))
-        sys.stdout.flush()
+    if tables := report.to_markdown() if markdown else report.to_text(colour=environment.colour(sys.stdout)):
+        print(tables, flush=True)
     if report.diagnostics:
         problems = report.problems()
         print(highlight(problems) if environment.colour(sys.stderr) else problems, file=sys.stderr)
@@ -156,7 +155,11 @@ def show(
     from netspec.model import find_model
     from netspec.show import show as text_of
 
-    for value, known, hint in ((emit, _STAGES, "--emit"), (mode, ("infer", "train"), "--mode"), (layout, (None, "channels", "images"), "--layout")):
+    for value, known, hint in (
+        (emit, _STAGES, "--emit"),
+        (mode, ("infer", "train"), "--mode"),
+        (layout, (None, "channels", "images"), "--layout"),
+    ):
         if value not in known:
             raise typer.BadParameter(f"{value!r} is none of {', '.join(filter(None, known))}", param_hint=hint)
     chosen = find_model(file, net, settings_of(set or []))

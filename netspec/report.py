@@ -58,7 +58,7 @@ class Report:
 
     def to_text(self, *, colour: bool = False) -> str:
         """Tables for a terminal."""
-        return "\n\n".join("\n".join(_text(net, self._expected(net), colour)) for net in self.nets)
+        return "\n\n".join("\n".join(_text(net, self._expected(net), colour)) for net in self.nets if net.rows or net.graph)
 
     def to_markdown(self) -> str:
         """Tables for a page."""
