@@ -27,7 +27,7 @@ class Found:
 def find(name: str) -> Found:
     """A path, else a bundled net (case ignored), else a bundled file. Raises UserError."""
     path = Path(name)
-    if path.is_file():
+    if path.exists() and not path.is_dir():  # a pipe too
         return Found(read(path))
     if path.is_dir():
         raise UserError(f"{name} is a folder", "name a spec in it, `net.net`")
