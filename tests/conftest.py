@@ -1,11 +1,54 @@
-"""What all tests share: golden files, rewritten by `pytest --update-golden`."""
+"""What all tests share: golden files, rewritten by `pytest --update-golden`, and one cache of compiled code, whose additions are counted.
+
+Every process of a run compiles into the same folder, new for each run unless NETSPEC_CACHE names one: what one test compiles, the others load.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+COMPILATIONS = 250
+"""How many functions one run of the suite may compile."""
+_KNOWN = pytest.StashKey[int]()
+_OWN = pytest.StashKey[str]()
+
+
+def _compiled() -> int:
+    """Compiled functions in the cache: Numba keeps each in a file."""
+    return sum(1 for _ in Path(os.environ["NETSPEC_CACHE"]).rglob("*.nbc"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run its cache."""
+    if "NETSPEC_CACHE" not in os.environ:
+        config.stash[_OWN] = os.environ["NETSPEC_CACHE"] = tempfile.mkdtemp(prefix="netspec-tests-")
+    config.stash[_KNOWN] = _compiled()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the cache, where it was made for this run."""
+    if own := config.stash.get(_OWN, None):
+        shutil.rmtree(own, ignore_errors=True)
+        del os.environ["NETSPEC_CACHE"]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that compiles more than it may has failed."""
+    if exitstatus == pytest.ExitCode.OK and _compiled() - session.config.stash[_KNOWN] > COMPILATIONS:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many functions were compiled."""
+    count = _compiled() - config.stash[_KNOWN]
+    if count:
+        terminalreporter.write_line(f"{count} functions compiled, at most {COMPILATIONS} allowed", red=count > COMPILATIONS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -91,7 +91,7 @@ class Tile:
 
     `rows` x `vectors` accumulators of `lanes` numbers each: combine over `depth` nested loops of `body`, then store `results`, (slot, expression) pairs.
     `lane_sum`: the lanes, too, are summed. `tail`: the last operand holds how many lanes are left; `ragged`: the operands before it, how many
-    rows and vectors are left. `clipped`: the loops whose ends are cut where an operand's index leaves its tensor; their operands come before those.
+    rows and vectors are left. `fills`: lanes that are not there are stored, too, as what zeros give. `clipped`: the loops whose ends are cut where an operand's index leaves its tensor; their operands come before those.
     """
 
     lanes: int
@@ -105,6 +105,7 @@ class Tile:
     position: int | None = None
     lane_sum: bool = False
     tail: bool = False
+    fills: bool = False
     ragged_rows: bool = False
     ragged_vectors: bool = False
     clipped: tuple[int, ...] = ()
@@ -114,7 +115,7 @@ class Tile:
         shape = f"{self.rows}x{self.vectors}x{self.lanes}"
         results = "; ".join(f"s{number} = {value}" for number, value in self.results)
         over = f" {self.combine}[{self.depth}] {self.body} |" if self.body is not None else ""
-        flags = [name for name in ("lane_sum", "tail", "ragged_rows", "ragged_vectors") if getattr(self, name)]
+        flags = [name for name in ("lane_sum", "tail", "fills", "ragged_rows", "ragged_vectors") if getattr(self, name)]
         return f"{shape}{over} {results}{' ' + ' '.join(flags) if flags else ''}"
 
 

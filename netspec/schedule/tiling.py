@@ -217,6 +217,7 @@ class _Assembly:
             position=nest.position,
             lane_sum=self.lane is not None and not self.lane.kept,
             tail=tail,
+            fills=tail and self._fills(),
             ragged_rows=ragged_rows,
             ragged_vectors=ragged_vectors,
             clipped=tuple(self._loop_number(inside, clip) for clip in nest.clips),
@@ -271,6 +272,12 @@ class _Assembly:
             return False
         self.extra.append((Source("index", None, lane.extent), {lane.name: -1}))
         return True
+
+    def _fills(self) -> bool:
+        """Images that are not there become zeros on their way in: what an earlier batch left in their lanes could be no number."""
+        assert self.lane is not None
+        external = any(self.sources[number].external for number, _ in self.nest.results)
+        return self.lane.kept and self.nest.ends_with_batch(self.lane) and not external
 
     def _operands(self) -> tuple[tuple[Kind, ...], tuple[Operand, ...]]:
         kinds: list[Kind] = []

@@ -155,7 +155,7 @@ class _Emitter:
         return self._declared(f"llvm.masked.load.{math.suffix}.p0", math.type, [pointer, ir.Constant(INT32, 4), mask, math.number(0.0)])
 
     def _store(self, number: int, i: int, j: int, value: Value) -> None:
-        b, kind, mask = self.builder, self.tile.kinds[number], self.masks[j]
+        b, kind, mask = self.builder, self.tile.kinds[number], None if self.tile.fills else self.masks[j]
         place = self._place(number, i, j, self.pointers)
         if self.tile.lane_sum or self.tile.lanes == 1:
             b.store(value, b.inttoptr(place, FLOAT.as_pointer()), align=4)
