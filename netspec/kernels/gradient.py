@@ -68,9 +68,9 @@ def _solve(formula: Formula, dimension: int, size: Extent) -> Iterator[Formula]:
         yield formula
         return
     assert isinstance(size, int), f"the batch is indexed by {index}"
-    # The long axis is solved for, the window's stays: the sum over it becomes the short loop.
-    bounded = _bounded(formula.body)
-    axis, stride = max(index.terms, key=lambda term: (term[0] in bounded, _length(term[0])))
+    # The axis of the result is solved for, the window's stays: d:out is then what is read beyond its end, and weights never are.
+    positions, bounded = _positions(formula.body), _bounded(formula.body)
+    axis, stride = max(index.terms, key=lambda term: (term[0] in positions, term[0] in bounded, _length(term[0])))
     window = [term for term in index.terms if term[0] != axis]
     assert len(window) <= 1, f"{index} has two window axes"
     assert stride > 0, f"{index} runs backwards"
@@ -107,6 +107,11 @@ def _rewritten(formula: Formula, dimension: int, index: Affine, axis: Axis, valu
     indices = list(solved.out.indices)
     indices[dimension] = index
     return replace(solved, out=replace(solved.out, indices=tuple(indices)))
+
+
+def _positions(body: Expr) -> set[Axis]:
+    """The axes along which the gradient of the result is read."""
+    return {axis for access in accesses(body) if access.tensor.startswith(d("")) for index in access.indices for axis in index.axes}
 
 
 def _bounded(body: Expr) -> set[Axis | None]:

@@ -12,14 +12,14 @@ from netspec.graph.graph import Graph, Op
 from netspec.graph.types import ZEROS, TensorType, Value, Weight
 from netspec.kernels.affine import Affine, Axis, affine
 from netspec.kernels.formula import Formula, d, each, total
-from netspec.kernels.scalar import ZERO, Access, Expr, accesses, call, replaced, select
+from netspec.kernels.scalar import Access, Expr, accesses, call, replaced, select
 from netspec.passes.attach_loss import LOSS
 from netspec.training.optimizers import WEIGHT, Optimizer
 from netspec.training.patterns import selected
 from netspec.training.regularizers import Regularizer
 
-NORM, FINE = "train/norm", "train/fine"
-"""The squared norm of all gradients; 1 when it and the loss are finite, else 0."""
+NORMS, NORM, FINE = "train/norms", "train/norm", "train/fine"
+"""The squared norm of each gradient, of all together; 1 when that and the loss are finite, else 0."""
 ONE_ELEMENT = TensorType((1,))
 _FINE = Access(FINE, (affine(0),))
 
@@ -74,17 +74,18 @@ class ApplyOptimizer:
 
 
 def _guard(trained: list[Weight]) -> list[Op]:
-    zero = (affine(0),)
-    ops: list[Op] = []
-    norm: Expr = ZERO
-    for weight in trained:
-        gradient = Access(d(weight.name), _indices(weight))
-        name = f"{weight.name}/norm"
-        ops.append(_single(name, total(Access(name, zero), gradient * gradient)))
-        norm = norm + Access(name, zero)
-    ops.append(_single(NORM, each(Access(NORM, zero), norm)))
-    ops.append(_single(FINE, each(Access(FINE, zero), call("finite", Access(NORM, zero)) * call("finite", Access(LOSS, zero)))))
-    return ops
+    """Each weight's squared norm is a place of one tensor: however many there are, no formula grows with them."""
+    zero, every = (affine(0),), Axis("k", len(trained))
+    norms = tuple(
+        total(Access(NORMS, (affine(k),)), Access(d(weight.name), _indices(weight)) * Access(d(weight.name), _indices(weight)))
+        for k, weight in enumerate(trained)
+    )
+    fine = call("finite", Access(NORM, zero)) * call("finite", Access(LOSS, zero))
+    return [
+        Op(NORMS, norms, (Value(NORMS, TensorType((len(trained),))),), "train"),
+        _single(NORM, total(Access(NORM, zero), Access(NORMS, (affine(every),)))),
+        _single(FINE, each(Access(FINE, zero), fine)),
+    ]
 
 
 def _single(name: str, formula: Formula) -> Op:
