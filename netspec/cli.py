@@ -90,8 +90,8 @@ def train(
 
     from netspec.model import find_model
     from netspec.progress import ConsoleProgress
-    from netspec.train.loop import Options, Training
-    from netspec.train.run import model_of
+    from netspec.trainer.loop import Options, Training
+    from netspec.trainer.run import model_of
 
     if resume is not None:
         chosen = model_of(resume, seed)
@@ -108,7 +108,7 @@ def train(
 @app.command("eval")
 def evaluate(run: RunFolder, threads: Threads = None) -> None:
     """Loss and accuracy of a saved run on its test set."""
-    from netspec.train.run import open_run
+    from netspec.trainer.run import open_run
 
     found = open_run(run)
     loss, accuracy, samples, split = found.evaluate(threads)
@@ -128,7 +128,7 @@ def predict(
 
     from rich.console import Console
 
-    from netspec.train.run import classify, open_run
+    from netspec.trainer.run import classify, open_run
 
     if format not in ("bars", "json"):
         raise typer.BadParameter(f"{format!r} is none of bars, json", param_hint="--format")

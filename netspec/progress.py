@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from netspec.train.metrics import EpochRecord, Result, RunInfo, StepRecord
+from netspec.trainer.metrics import EpochRecord, Result, RunInfo, StepRecord
 
 
 class ConsoleProgress:

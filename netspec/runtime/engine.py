@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
 from netspec.runtime.input import Source, Tables, load_samples
+from netspec.runtime.threads import choose
 
 STOP, DONE, TROUBLE = 0, 1, 2
 """Places in the control block that a running epoch and its caller share."""
@@ -136,6 +137,7 @@ def _evaluate(tables, memory, source, samples, order, batch, control, sums):
         sums[2] += count
 
 
+choose()
 with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)

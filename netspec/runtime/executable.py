@@ -12,6 +12,7 @@ from netspec.graph.types import Weight
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.build import build
 from netspec.runtime.table import Table, make_table
+from netspec.runtime.threads import alone
 from netspec.schedule.layout import Layout
 from netspec.schedule.program import Program, Space, resolve
 
@@ -63,10 +64,11 @@ class Executable:
         from netspec.runtime.engine import run
 
         blocks = -(-images // self.program.target.lanes)
-        run(
-            table.segments, table.launches, self.threads, blocks, self.bases["private"], self.private_bytes, self.bases.get("parts", 0),
-            self.part_bytes,
-        )  # fmt: skip
+        with alone():
+            run(
+                table.segments, table.launches, self.threads, blocks, self.bases["private"], self.private_bytes,
+                self.bases.get("parts", 0), self.part_bytes,
+            )  # fmt: skip
 
     def _set_scalars(self, images: int, scalars: Mapping[str, float]) -> None:
         key = mix(mix(int(scalars.get("seed", 0)) & MASK) ^ (int(scalars.get("step", 0)) & MASK))

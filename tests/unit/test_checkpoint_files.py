@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from netspec.diagnostics import UserError
-from netspec.train import checkpoint
-from netspec.train.files import create_run, write, write_json
-from netspec.train.metrics import EpochRecord, MetricsFile, Progress, Result, Silent
+from netspec.trainer import checkpoint
+from netspec.trainer.files import create_run, write, write_json
+from netspec.trainer.metrics import EpochRecord, MetricsFile, Progress, Result, Silent
 
 TENSORS = {"c1.weight": np.arange(12, dtype=np.float32).reshape(3, 4), "step": np.array(7, np.int64), "c1.bias": np.zeros(3, np.float32)}
 META = {"spec": 'net A { input x[1]\n  "é" }', "epoch": 3, "cursor": [1, 2], "best": None}
@@ -105,7 +105,7 @@ SAVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from netspec.train import checkpoint
+from netspec.trainer import checkpoint
 step = 1
 while True:
     checkpoint.save(Path(sys.argv[1]), {"w": np.full(200_000, step, np.float32), "m": np.full(1000, -step, np.float32)}, {"step": step})
@@ -137,7 +137,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     checkpoint.save(path, TENSORS, META)
     old = path.read_bytes()
     code = (
-        "import resource, signal, sys, numpy as np\nfrom pathlib import Path\nfrom netspec.train import checkpoint\n"
+        "import resource, signal, sys, numpy as np\nfrom pathlib import Path\nfrom netspec.trainer import checkpoint\n"
         "from netspec.diagnostics import UserError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try: checkpoint.save(Path(sys.argv[1]), {'w': np.zeros(100_000, np.float32)}, {})\n"

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from netspec.progress import ConsoleProgress, clock
-from netspec.train.metrics import EpochRecord, Progress, Result, RunInfo, StepRecord
+from netspec.trainer.metrics import EpochRecord, Progress, Result, RunInfo, StepRecord
 
 INFO = RunInfo("LeNet5", 20, 1420, 64, 4500, 61_706, "2 threads, avx512", Path("runs/LeNet5/1"))
 EPOCH = EpochRecord(3, 213, 0.05, 0.123456, 0.9712, 0.2, 0.98, 45_678.9, 1.234)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from netspec.diagnostics import UserError, nearest
-from netspec.train.files import Json, write
+from netspec.trainer.files import Json, write
 
 _KEY = "netspec"
 """All metadata is one JSON text under this key: safetensors does not keep the order of several, and equal runs are to give equal files."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from netspec.diagnostics import UserError
-from netspec.train.files import Json, unwritable, write, write_json
+from netspec.trainer.files import Json, unwritable, write, write_json
 from netspec.training.control import Metric
 
 

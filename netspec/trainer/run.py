@@ -12,9 +12,9 @@ from rich.text import Text
 
 from netspec.diagnostics import Source, UserError
 from netspec.model import Model, Net, model
-from netspec.train.checkpoint import Checkpoint, check_weights, load
-from netspec.train.feed import Feed, Progress
-from netspec.train.loop import BEST, LAST, read_data, usable_plan
+from netspec.trainer.checkpoint import Checkpoint, check_weights, load
+from netspec.trainer.feed import Feed, Progress
+from netspec.trainer.loop import BEST, LAST, read_data, usable_plan
 from netspec.training.preparation import prepared
 
 

@@ -18,12 +18,12 @@ from netspec.diagnostics import SpecError, UserError
 from netspec.graph.types import ShapeError
 from netspec.model import Model, Net
 from netspec.runtime.engine import DONE, STOP, TROUBLE
-from netspec.train.checkpoint import check_weights, load, save, versions
-from netspec.train.feed import Feed
-from netspec.train.feed import Progress as Counters
-from netspec.train.files import Json, create_run, write
-from netspec.train.metrics import EpochRecord, MetricsFile, Progress, Result, RunInfo, Silent, StepRecord
-from netspec.train.trouble import explain
+from netspec.trainer.checkpoint import check_weights, load, save, versions
+from netspec.trainer.feed import Feed
+from netspec.trainer.feed import Progress as Counters
+from netspec.trainer.files import Json, create_run, write
+from netspec.trainer.metrics import EpochRecord, MetricsFile, Progress, Result, RunInfo, Silent, StepRecord
+from netspec.trainer.trouble import explain
 from netspec.training import TrainPlan, problems
 from netspec.training.control import Best, Metric, Patience, rises
 from netspec.training.preparation import prepared
