@@ -1,0 +1,42 @@
+"""Many random nets by hand: `python -m tests.backend.fuzz 2000 [first seed]`. Prints counts, the worst deviation per template, failing seeds."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections import Counter
+
+from tests.backend.compiled import ORDERS
+from tests.backend.nets import TEMPLATES, random_net
+from tests.backend.steps import check_net
+from tests.backend.test_nets import SLACK
+
+IMAGES = (1, 5, 16, 17)
+
+
+def main(count: int, first: int = 0) -> int:
+    """Try the nets of so many seeds; the number of failures."""
+    worst, tried, failures = dict.fromkeys((template.__name__ for template in TEMPLATES), (0.0, -1)), Counter[str](), list[str]()
+    start = time.monotonic()
+    for seed in range(first, first + count):
+        order, images, name = ORDERS[seed // 3 % 2], IMAGES[seed // 6 % 4], TEMPLATES[seed % len(TEMPLATES)].__name__
+        tried[name] += 1
+        try:
+            found = check_net(random_net(seed), order, images=images, batch=32, seed=seed)
+        except Exception as error:
+            traceback.print_exc()
+            failures.append(f"{name} {seed} ({order}, {images} images): {type(error).__name__}: {error}")
+            continue
+        worst[name] = max(worst[name], (found, seed))
+        if found >= SLACK:
+            failures.append(f"{name} {seed} ({order}, {images} images): {found:.1f} times the tolerance")
+            print(failures[-1], flush=True)
+    for name, (deviation, seed) in worst.items():
+        print(f"{name}: {tried[name]} nets, worst deviation {deviation:.2f} of the tolerance (seed {seed})")
+    print(f"{count} nets in {time.monotonic() - start:.0f} s, {len(failures)} failures", *failures, sep="\n  ")
+    return len(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(*map(int, sys.argv[1:])) else 0)
