@@ -74,7 +74,9 @@ def show_report(report: Report, *, markdown: bool) -> None:
 
 @app.command()
 def train(
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help="A spec or a bundled net; the bundled LeNet-5 if left out.")] = "LeNet5",
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A spec or a bundled net; the bundled LeNet-5 if left out.", show_default=False)
+    ] = None,
     net: Net = None,
     set: Settings = None,
     runs: Annotated[Path, typer.Option("--runs", help="Where run folders are made.")] = Path("runs"),
@@ -92,17 +94,32 @@ def train(
     from netspec.progress import ConsoleProgress
     from netspec.trainer.loop import Options, Training
     from netspec.trainer.run import model_of
+    from netspec.trainer.signals import Interrupted
 
-    if resume is not None:
-        chosen = model_of(resume, seed)
-    else:
-        chosen = find_model(file, net, settings_of(set or []), trained=True, seed=seed)
+    if resume is not None and (file or net or set):
+        raise UsageError("a run says itself which net it is of", "leave out FILE, `--net` and `--set` beside `--resume`")
+    given = settings_of(set or [])
+    chosen = model_of(resume, seed) if resume is not None else find_model(file or "LeNet5", net, given, trained=True, seed=seed)
     options = Options(runs=runs, threads=threads, target=target, max_epochs=max_epochs, resume=resume)
     training = Training(chosen, options, ConsoleProgress(Console(), quiet))
-    training.run()
-    if training.folder is not None and not quiet:
+    try:
+        training.run()
+    except Interrupted as error:
+        leave(128 + error.number)
+    if training.signal is not None:
+        print(f"interrupted; go on with: netspec train --resume {training.folder}")
+        raise typer.Exit(128 + training.signal)
+    if not quiet:
         print(f"saved in {training.folder}")
-    raise typer.Exit(FINE if training.signal is None else 128 + training.signal)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: a thread that computes is not waited for."""
+    import os
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @app.command("eval")
@@ -187,7 +204,10 @@ def main() -> NoReturn:
 
     gc.set_threshold(200_000, 20, 100)  # of what a check makes, nearly all lives to its end: collections only look at it
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than the check
-    sys.exit(_run())
+    code = _run()
+    if code == INTERRUPTED:
+        leave(code)
+    sys.exit(code)
 
 
 def _run() -> int:

@@ -7,6 +7,8 @@ Work is cut by the sizes of the problem, never by the number of threads: whoever
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
@@ -141,7 +143,7 @@ choose()
 with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)
-    run = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
+    run: Callable[..., None] = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
     _load = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_load)
-    train = njit(nogil=True, cache=True, error_model="numpy")(_train)
-    evaluate = njit(nogil=True, cache=True, error_model="numpy")(_evaluate)
+    train: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(_train)
+    evaluate: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(_evaluate)

@@ -1,5 +1,6 @@
 """Which library runs Numba's threads. A parallel region costs 3 us with OpenMP and ten times that with Numba's own work queue."""
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
+# pyright: reportAttributeAccessIssue=false, reportPrivateImportUsage=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 

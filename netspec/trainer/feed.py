@@ -16,18 +16,29 @@ from netspec.passes.attach_loss import CORRECT, LOSS
 from netspec.runtime import engine
 from netspec.runtime.executable import Executable
 from netspec.runtime.input import Source, Tables, source, tables
+from netspec.runtime.threads import alone
 from netspec.training import TrainPlan
 from netspec.training.preparation import Prepared
 
 INT64 = (1 << 63) - 1
 
 
-class Progress:
+class Counters:
     """What a running call and its caller share: `control` (stop, steps done, trouble) and `sums` (loss times samples, correct, samples)."""
 
     def __init__(self) -> None:
         self.control = np.zeros(8, np.int64)
         self.sums = np.zeros(3, np.float64)
+
+    @property
+    def samples(self) -> int:
+        """How many there were."""
+        return int(self.sums[2])
+
+    @property
+    def totals(self) -> tuple[float, float, float]:
+        """The sums, as a checkpoint keeps them."""
+        return float(self.sums[0]), float(self.sums[1]), float(self.sums[2])
 
     @property
     def loss(self) -> float:
@@ -54,27 +65,40 @@ class Feed:
 
     def warm(self, samples: Samples, rates: NDArray[np.float32]) -> None:
         """Compile what is not compiled yet, by making no step."""
-        self.epoch(samples, samples.rows[:0], (0, 0), 0, rates, 0, Progress()).result()
-        self.evaluate(samples, samples.rows[:0], Progress()).result()
+        self.epoch(samples, samples.rows[:0], (0, 0), 0, rates, 0, Counters()).result()
+        self.evaluate(samples, samples.rows[:0], Counters()).result()
 
     def epoch(
         self, samples: Samples, order: NDArray[np.int64], steps: tuple[int, int], epoch: int, rates: NDArray[np.float32], before: int,
-        progress: Progress,
+        counters: Counters,
     ) -> Future[None]:  # fmt: skip
         """Make the steps [first, last) of an epoch whose samples come in this order; `before` steps were made in earlier epochs."""
         run = self.net.executable("train")
         feed, how, y = self._source(samples, augment=True)
         call = self._call(run, y, len(order))
         return self.worker.submit(
-            engine.train, *call, feed, how, order, self.net.batch, *steps, self.seed, epoch, rates, before, progress.control, progress.sums
+            self._alone,
+            engine.train,
+            *call,
+            feed,
+            how,
+            order,
+            self.net.batch,
+            *steps,
+            self.seed,
+            epoch,
+            rates,
+            before,
+            counters.control,
+            counters.sums,
         )
 
-    def evaluate(self, samples: Samples, order: NDArray[np.int64], progress: Progress) -> Future[None]:
+    def evaluate(self, samples: Samples, order: NDArray[np.int64], counters: Counters) -> Future[None]:
         """The deployed net's loss and correct answers over the samples in this order."""
         run = self.net.executable("evaluate")
         feed, how, y = self._source(samples, augment=False)
         call = self._call(run, y, len(order))
-        return self.worker.submit(engine.evaluate, *call, feed, how, order, self.net.batch, progress.control, progress.sums)
+        return self.worker.submit(self._alone, engine.evaluate, *call, feed, how, order, self.net.batch, counters.control, counters.sums)
 
     def load(self, samples: Samples, order: NDArray[np.int64], start: int, epoch: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The batch that a training step which starts at `start` sees."""
@@ -85,8 +109,13 @@ class Feed:
         return self.x[:count].reshape(count, *self.net.input_shape).copy(), y[:count].copy()
 
     def close(self) -> None:
-        """End the thread."""
-        self.worker.shutdown(wait=True)
+        """End the thread, once its call has ended."""
+        self.worker.shutdown(wait=False)
+
+    def _alone(self, call: Callable[..., None], *arguments: object) -> None:
+        """A method, so that the thread holds on to the memory it works in, also when nobody waits for it."""
+        with alone():
+            call(*arguments)
 
     def _source(self, samples: Samples, augment: bool) -> tuple[Source, Tables, NDArray[np.float32]]:
         feed = source(samples.inputs, samples.targets)

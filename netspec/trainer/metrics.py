@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from netspec.diagnostics import UserError
-from netspec.trainer.files import Json, unwritable, write, write_json
+from netspec.trainer.files import Json, write, write_json
 from netspec.training.control import Metric
 
 
@@ -73,7 +73,7 @@ class Result:
     epochs: int
     steps: int
     best_epoch: int | None
-    train_loss: float
+    train_loss: float | None
     val_accuracy: float | None
     test_accuracy: float | None
     test_loss: float | None
@@ -129,21 +129,30 @@ class MetricsFile:
     def __init__(self, path: Path, kept: int = 0) -> None:
         """Begin the file, or go on after its first `kept` epochs, which a resumed run does not repeat. Raises UserError."""
         self.path = path
-        rows = _rows(path)[:kept] if kept else []
-        if len(rows) < kept:
+        self.rows = _rows(path)[:kept] if kept else []
+        if len(self.rows) < kept:
             raise UserError(
-                f"{path}: {len(rows)} epochs, the checkpoint stands after {kept}", "resume from the checkpoint that belongs to it"
+                f"{path}: {len(self.rows)} epochs, the checkpoint stands after {kept}", "resume from the checkpoint that belongs to it"
             )
-        write(path, _text([_COLUMNS, *rows]).encode())
+        self._write()
 
     def append(self, record: EpochRecord) -> None:
-        """Add an epoch. Raises UserError."""
-        row = ["" if value is None else repr(value) for value in astuple(record)]
+        """Add an epoch. Raises UserError where it cannot be written now; the next one that can be writes it too."""
+        self.rows.append(["" if value is None else repr(value) for value in astuple(record)])
+        self._write()
+
+    def last(self) -> EpochRecord | None:
+        """The last epoch, None before the first. Raises UserError for what `append` did not write."""
+        if not self.rows:
+            return None
+        epoch, step, *rest = self.rows[-1]
         try:
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_text([row]))
-        except OSError as error:
-            raise unwritable(self.path, error) from error
+            return EpochRecord(int(epoch), int(step), *(float(value) if value else None for value in rest))  # pyright: ignore[reportArgumentType]
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{self.path}: line {len(self.rows) + 1} is no epoch: {error}") from error
+
+    def _write(self) -> None:
+        write(self.path, _text([_COLUMNS, *self.rows]).encode())
 
 
 def _rows(path: Path) -> list[list[str]]:

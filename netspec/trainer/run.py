@@ -13,8 +13,9 @@ from rich.text import Text
 from netspec.diagnostics import Source, UserError
 from netspec.model import Model, Net, model
 from netspec.trainer.checkpoint import Checkpoint, check_weights, load
-from netspec.trainer.feed import Feed, Progress
-from netspec.trainer.loop import BEST, LAST, read_data, usable_plan
+from netspec.trainer.feed import Counters, Feed
+from netspec.trainer.folder import BEST, LAST
+from netspec.trainer.setup import read_data, usable_plan
 from netspec.training.preparation import prepared
 
 
@@ -43,7 +44,7 @@ class Run:
         if samples is None:
             raise UserError(f"{data.source} has neither test nor validation samples", "set some aside: `val=10%`")
         feed = Feed(self.compile(threads, plan.batch), plan, prepared(plan.prepare, data.train.shape))
-        counters = Progress()
+        counters = Counters()
         try:
             feed.evaluate(samples, samples.rows, counters).result()
         finally:
@@ -82,12 +83,11 @@ def open_run(folder: Path) -> Run:
         if not file.is_file():
             raise UserError(f"{folder} holds no weights", f"a run folder has {BEST} or {LAST}: `netspec train` makes one")
     checkpoint = load(file)
-    text, net, params = (checkpoint.metadata.get(name) for name in ("spec", "net", "params"))
-    if not isinstance(text, str) or not isinstance(net, str) or not isinstance(params, dict):
+    text, place, net, params = (checkpoint.metadata.get(name) for name in ("spec", "file", "net", "params"))
+    if not (isinstance(text, str) and isinstance(place, str) and isinstance(net, str) and isinstance(params, dict)):
         raise UserError(f"{file}: the file does not say which net it is of")
-    source = Source(str(folder / "spec.net"), text)
     given = {name: str(value) for name, value in params.items()}
-    return Run(file, model(source, net, given), checkpoint)
+    return Run(file, model(Source(place, text), net, given), checkpoint)
 
 
 def model_of(folder: Path, seed: int | None = None) -> Model:

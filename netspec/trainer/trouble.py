@@ -19,8 +19,11 @@ NAMED = 5
 """Samples that are listed by number."""
 
 
-def explain(net: Graph, plan: TrainPlan, weights: Mapping[str, Floats], x: Floats, y: Floats, rows: NDArray[np.int64], place: str) -> UserError:
-    """The error for a step at `place` (`epoch 3, step 140`) on samples `rows` of the data, whose loss or gradient was not finite."""
+def explain(
+    net: Graph, plan: TrainPlan, weights: Mapping[str, Floats], batch: tuple[Floats, Floats], rows: NDArray[np.int64], place: str
+) -> UserError:
+    """The error for a step at `place` (`epoch 3, step 140`) whose loss or gradient was not finite, on samples `rows` of the data."""
+    x, y = batch
     told = f"{place}: the loss or its gradient is not finite; no weight was changed"
     bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
     if len(bad):
