@@ -155,7 +155,7 @@ class _Scheduler:
                 load.append(step)
                 constant |= set(step.writes)
             elif not self.apart:
-                after.append(step)
+                after += self._by_image(step)
             elif self._batched(step.writes[0]):
                 middle.append(step)
             elif sums_batch(step):
@@ -191,6 +191,18 @@ class _Scheduler:
 
     def _written(self, steps: list[_Step]) -> set[str]:
         return {name for step in steps for name in step.writes}
+
+    def _by_image(self, step: _Step) -> list[_Step]:
+        """A sum over batch and pixels as one over the pixels of each image, and one over the images: many tasks, and small rounding errors."""
+        formula, name = step.chain.formula, f"{step.chain.formula.out.tensor}/images"
+        n = next((axis for axis in formula.reduced if isinstance(axis.extent, str)), None)
+        if n is None or formula.combine != "sum" or formula.factors is not None or len(formula.reduced) == 1:
+            return [step]
+        dims = (N, *(formula.out.view or self.layouts[formula.out.tensor].dims))
+        self.layouts[name] = arrange(dims, range(1, len(dims)), ((0, 0),) * len(dims), self.target.lanes if self.order == "images" else 1)
+        image = Access(name, (affine(n), *formula.out.indices))
+        partial, whole = Chain(total(image, formula.body)), Chain(total(formula.out, image), step.chain.epilogues)
+        return [_Step(name, partial, step.origin), _Step(step.name, whole, step.origin)]
 
     def _in_parts(self, step: _Step) -> tuple[_Step, _Step]:
         """The sum over the batch as a sum into a part, and the sum of the parts, which the epilogues follow."""

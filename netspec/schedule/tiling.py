@@ -19,6 +19,8 @@ LOOPS, DEPTH = 7, 3
 """How many loops a driver has at most: around the tile and in it."""
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
+RUN = 128
+"""Numbers that are added in a row before their sum is added to others."""
 TYPICAL = 8
 """Images assumed where the batch decides a cost."""
 
@@ -195,6 +197,8 @@ class _Assembly:
         inside = [dim for dim in nest.dims if not dim.kept and dim is not self.lane]
         if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
             inside.append(_blocked(self.lane, self.lanes))
+        if nest.combine == "sum" and _factors(nest) is None:
+            inside = [part for dim in inside for part in (_runs(dim) if len(inside) < DEPTH else [dim])]
         if nest.body is not None and not inside:  # a loop of one step, so that the kernel is that of longer sums
             inside.append(Dim("once", 1, False, (0,) * len(nest.sources)))
         inside.sort(key=self._reading_order)
@@ -306,6 +310,17 @@ class _Assembly:
             name, _, factor = dim.name.partition("/")
             strides.append(moves.get(name, 0) * int(factor or 1))
         return Loop(dim.name, dim.extent, tuple(strides))
+
+
+def _runs(dim: Dim) -> list[Dim]:
+    """A long loop as two, so that its sum is formed in runs."""
+    if not isinstance(dim.extent, int) or dim.extent <= RUN:
+        return [dim]
+    length = max(item for item in range(1, RUN + 1) if dim.extent % item == 0)
+    if length == 1:
+        return [dim]
+    outer = Dim(f"{dim.name}/{length}", dim.extent // length, dim.kept, tuple(stride * length for stride in dim.strides))
+    return [outer, replace(dim, extent=length)]
 
 
 def _blocked(dim: Dim, step: int) -> Dim:

@@ -22,6 +22,8 @@ from netspec.targets.cpu.vector_math import VectorMath
 
 FLOAT, INT1, INT8, INT32, INT64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 Value = ir.Value
+RUNS = 4
+"""Accumulators up to which sums are formed in runs."""
 
 
 @intrinsic
@@ -243,6 +245,11 @@ class _Emitter:
             self._step(pointers, totals, places)
             return
         b = self.builder
+        outer, nested = totals, level > 0 and self._in_runs()
+        if nested:
+            totals = {cell: cgutils.alloca_once(b, self.math.type) for cell in self.cells}
+            for pointer in totals.values():
+                b.store(self.math.number(0.0), pointer)
         first, count = self._bounds(level, pointers)
         still = {self.left[name] for name in self.left if name != "lanes" or not self.tile.lane_sum}
         moving = [n for n in range(len(pointers)) if n not in still]
@@ -254,6 +261,15 @@ class _Emitter:
             for n in moving:
                 inside[n] = b.add(here[n], b.mul(loop.index, self._stride(n, record.REDUCE + level)))
             self._loops(level + 1, inside, totals, places)
+        if nested:
+            for cell, pointer in totals.items():
+                b.store(b.fadd(b.load(outer[cell]), b.load(pointer)), outer[cell])
+
+    def _in_runs(self) -> bool:
+        """Whether each loop forms a sum of its own, which the one around it adds up: rounding errors then grow with the longest loop, not with
+        the product of all. Contractions have no registers left for it.
+        """
+        return self.tile.combine == "sum" and len(self.cells) <= RUNS
 
     def _bounds(self, level: int, pointers: list[Value]) -> tuple[Value, Value]:
         """First step and number of steps of a loop; a clipped one stays where its position is inside the tensor."""
