@@ -12,6 +12,8 @@ from threading import RLock
 import numba
 from numba import config
 
+from netspec import settings
+
 _LOCK = RLock()
 
 
@@ -21,6 +23,7 @@ def choose() -> bool:
 
     To be called before the first parallel region: Numba keeps to what that one used. NUMBA_THREADING_LAYER is obeyed.
     """
+    settings.wait_briefly()
     if config.THREADING_LAYER == "default":
         try:
             import_module("numba.np.ufunc.omppool")
