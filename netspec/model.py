@@ -42,9 +42,7 @@ def load(path_or_text: str, net: str | None = None, **params: Setting) -> Model:
     return model(found.source, net or found.net, params)
 
 
-def find_model(
-    file: str, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, seed: int | None = None
-) -> Model:
+def find_model(file: str, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, seed: int | None = None) -> Model:
     """A net of a path or a bundled name; `trained` prefers one that has a train block, `seed` replaces that block's. Raises as `load`."""
     found = sources.find(file)
     return model(found.source, net or found.net, params, trained=trained).seeded(seed)
@@ -53,14 +51,14 @@ def find_model(
 def model(source: Source, net: str | None, params: Mapping[str, Setting], *, trained: bool = False) -> Model:
     """The net of a source; `trained` prefers one that has a train block. Raises as `load`."""
     nets = elaborate(parse(source.text, source.file), source, params, net=net).nets
-    candidates = [item for item in nets if item.plan is not None] if trained and net is None else list(nets)
+    planned = [item for item in nets if item.plan is not None]
+    candidates = planned if trained and net is None and planned else list(nets)
     if len(candidates) == 1:
         return Model(candidates[0], source, dict(params))
-    names = [item.name for item in candidates or nets]
-    if not names:
+    if not candidates:
         raise UserError(f"{source.file} has no net to compile", "a net whose parameters all have values: `net B = A(depth=3)`")
-    what = "several nets have a `train` block" if trained and candidates else "no net has a `train` block" if trained else "it has several nets"
-    raise UserError(f"{source.file}: {what}", f"choose one with `--net`: {', '.join(names)}")
+    what = "several nets have a `train` block" if trained and planned else "it has several nets"
+    raise UserError(f"{source.file}: {what}", f"choose one with `--net`: {', '.join(item.name for item in candidates)}")
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,9 @@ class Model:
         `mode` says what is compiled now; whatever else is asked of the net is compiled when it is first used. Raises UserError.
         """
         if len(self.graph.inputs) != 1 or len(self.graph.outputs) != 1:
+            several = f"{len(self.graph.inputs)} inputs and {len(self.graph.outputs)} outputs"
             raise UserError(
-                f"{self.name} has {len(self.graph.inputs)} inputs and {len(self.graph.outputs)} outputs: it can be checked, not yet compiled",
-                "a net with one input and one output can be compiled",
+                f"{self.name} has {several}: it can be checked, not yet compiled", "a net with one input and one output can be compiled"
             )
         batch = batch if batch is not None else self.plan.batch if self.plan else 64
         if batch < 1:
@@ -128,11 +126,10 @@ class Net:
     One set of weights serves inference and training. Bits depend on the target, the compiled batch and the seed, not on the threads.
     """
 
-    def __init__(
-        self, model: Model, batch: int, threads: int, seed: int, *, target: str | None, layout: Order | None, device: str
-    ) -> None:
+    def __init__(self, model: Model, batch: int, threads: int, seed: int, *, target: str | None, layout: Order | None, device: str) -> None:
         self.model, self.batch, self.threads, self.seed = model, batch, threads, seed
-        self.device, self.layout = device, layout
+        self.device = device
+        self.layout: Order | None = layout
         self.target = host_target("cuda_sm90" if device == "cuda" else target)
         self.steps = 0
         """Training steps made."""
@@ -194,7 +191,10 @@ class Net:
         return {weight.name: run.read(weight, _shape(weight)) for weight in self.model.graph.weights}
 
     def load_weights(self, weights: Mapping[str, ArrayLike]) -> None:
-        """Replace weights by name; what is not named stays. Raises UserError for an unknown name or a wrong shape; then nothing is changed."""
+        """Replace weights by name; what is not named stays.
+
+        Raises UserError for an unknown name or a wrong shape; then nothing is changed.
+        """
         known = {weight.name: weight for weight in self.model.graph.weights}
         values: dict[str, Floats] = {}
         for name, value in weights.items():
@@ -262,7 +262,9 @@ class Net:
     def _plan(self) -> TrainPlan:
         plan = self.model.plan
         if plan is None:
-            raise UserError(f"{self.model.name} has no `train` block", f"add `train {self.model.name} {{ loss = ..; optimizer = ..; epochs = .. }}`")
+            raise UserError(
+                f"{self.model.name} has no `train` block", f"add `train {self.model.name} {{ loss = ..; optimizer = ..; epochs = .. }}`"
+            )
         if plan.deferred:
             raise SpecError(plan.deferred, [self.model.source])
         return plan

@@ -20,8 +20,10 @@ from netspec.targets import sources
 Emit = Literal["ast", "graph", "optimised", "program", "source"]
 
 
-def show(model: Model, emit: Emit, *, target: str | None = None, mode: str = "infer", batch: int | None = None, layout: Order | None = None) -> str:
-    """A stage of a net as text: `ast`, `graph` (layers), `optimised` (formulas after all passes), `program`, `source` (generated modules)."""
+def show(
+    model: Model, emit: Emit, *, target: str | None = None, mode: str = "infer", batch: int | None = None, layout: Order | None = None
+) -> str:
+    """A stage of a net as text: `ast`, `graph` (layers), `optimised` (formulas after all passes), `program`, `source` (modules)."""
     match emit:
         case "ast":
             return tree_text(parse(model.source.text, model.source.file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -53,12 +54,23 @@ def unwritable(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {reason}", "free some space" if "space" in reason else "choose another folder with `--runs`")
 
 
-def create_run(root: Path, net: str) -> Path:
-    """Make `root/net/n` with the next free number, from 1; two processes never get the same. Raises UserError where it cannot be made."""
+def parent_of_runs(root: Path, net: str) -> Path:
+    """Make `root/net`. Raises UserError where no run can be saved in it."""
     assert re.fullmatch(r"\w+", net), net
     parent = root / net
     try:
         parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(parent, error) from error
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise unwritable(parent, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    return parent
+
+
+def create_run(root: Path, net: str) -> Path:
+    """Make `root/net/n` with the next free number, from 1; two processes never get the same. Raises UserError where it cannot be made."""
+    parent = parent_of_runs(root, net)
+    try:
         number = 1 + max((int(item.name) for item in parent.iterdir() if item.name.isdecimal()), default=0)
         while True:
             try:

@@ -17,7 +17,7 @@ from netspec.runtime.engine import DONE, STOP, TROUBLE
 from netspec.runtime.threads import layer
 from netspec.trainer.checkpoint import check_weights, load, versions
 from netspec.trainer.feed import Counters, Feed
-from netspec.trainer.files import Json
+from netspec.trainer.files import Json, parent_of_runs
 from netspec.trainer.folder import BEST, LAST, RunFolder, last_checkpoint
 from netspec.trainer.metrics import EpochRecord, Progress, Result, RunInfo, Silent, StepRecord
 from netspec.trainer.setup import check_plan, read_data, resolved, usable_plan
@@ -55,6 +55,9 @@ class Training:
         self.per_epoch = -(-len(self.data.train) // self.plan.batch)
         check_plan(model, self.plan, self.per_epoch)
         self.rates = np.asarray(self.plan.rates(self.per_epoch), np.float32)
+        self.limit = min(len(self.rates), self.per_epoch * (options.max_epochs or len(self.rates)))
+        if options.resume is None and options.runs is not None:
+            parent_of_runs(options.runs, model.name)
         self._compile()
         self.state, self.counters = State(), Counters()
         self.train_seconds, self.trained_samples = 0.0, 0
@@ -100,13 +103,10 @@ class Training:
         self.counters.control[STOP] = 1
 
     def _more(self) -> bool:
-        limit = len(self.rates)
-        if self.options.max_epochs is not None:
-            limit = min(limit, self.options.max_epochs * self.per_epoch)
         if self.state.out_of_patience(self.plan):
             self.ended = "patience"
             return False
-        return self.state.steps < limit
+        return self.state.steps < self.limit
 
     def _epoch(self) -> None:
         """One epoch, or the rest of one: steps, validation, one line, checkpoints."""
@@ -261,8 +261,8 @@ class Training:
     def _info(self) -> RunInfo:
         return RunInfo(
             net=self.model.name,
-            epochs=len(self.rates) / self.per_epoch,
-            total=len(self.rates),
+            epochs=self.limit / self.per_epoch,
+            total=self.limit,
             batch=self.plan.batch,
             samples=len(self.data.train),
             params=self.model.net.params,
