@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from netspec.graph.graph import Graph, Op
 from netspec.kernels.affine import Affine, Axis, Extent, affine
@@ -100,14 +101,20 @@ def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
 
 
 def _groups(coarse: Dims, fine: Dims) -> list[Dims]:
-    """Which fine dimensions make up each coarse one."""
+    """Which fine dimensions make up each coarse one. Ones too many belong to what stands before them: a channel that is a group of one."""
     rest, groups = list(reversed(fine)), list[Dims]()
-    for size in coarse:
-        group: list[Extent] = [rest.pop()] if rest else [1]
+    for k, size in enumerate(coarse):
+        group: list[Extent] = [rest.pop()] if rest and (size != 1 or rest[-1] == 1) else [1]
         while group[0] != size and isinstance(size, int) and _product(group) < size:
+            group.append(rest.pop())
+        while isinstance(size, int) and _leading_ones(rest[::-1]) > _leading_ones(coarse[k + 1 :]):
             group.append(rest.pop())
         groups.append(tuple(group))
     return groups
+
+
+def _leading_ones(dims: Sequence[Extent]) -> int:
+    return len(list(takewhile(lambda extent: extent == 1, dims)))
 
 
 def _product(group: Sequence[Extent]) -> int:
