@@ -29,11 +29,12 @@ class Executable:
         sizes = dict(program.spaces)
         self.private_bytes = -(-4 * sizes.get("private", 0) // 4096) * 4096
         sizes["private"] = self.private_bytes // 4 * threads
-        sizes["scalars"] = 64
+        sizes["scalars"] = len(program.scalars) + len(program.constants)
         self.arenas: dict[Space, Floats] = {space: _aligned(size) for space, size in sizes.items()}
         self.bases: dict[Space, int] = {space: arena.ctypes.data for space, arena in self.arenas.items()}
         self.part_bytes = 4 * (program.part_stride)
         self.scalars = self.arenas["scalars"]
+        self.scalars[len(program.scalars) :] = program.constants
         self._tables: dict[int, Table] = {}
         self._loading = make_table(program, program.load, self.drivers, self.bases, 1) if program.load else None
         self._loaded = self._loading is None

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 
 from netspec.kernels.affine import Affine, Axis
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, RuntimeScalar, transform
+from netspec.kernels.scalar import Access, AxisIndex, Constant, Expr, Random, RuntimeScalar, transform
 from netspec.schedule.layout import Layout
 from netspec.schedule.program import Count, Kind, Reduced, ReducedAt, Size, Slot
 
 FLOAT = 4
 """Bytes of an element."""
+PLAIN = (0.0, 1.0, -1.0, 0.5, 2.0)
+"""Numbers that a kernel may know. All others (a count of pixels, a rate) are operands, so that layers which differ in them share a kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Surroundings:
     scalars: tuple[str, ...] = ()
     parted: frozenset[str] = frozenset()
     part_stride: int = 0
+    constants: dict[float, int] = field(default_factory=dict[float, int])
 
 
 def build(chain: Chain, around: Surroundings) -> Nest:
@@ -151,7 +154,9 @@ class _Builder:
             match leaf:
                 case Access() if inner and leaf.tensor in inner:
                     return inner[leaf.tensor]
-                case Access() | AxisIndex() | Random() | RuntimeScalar():
+                case Constant(value) if value in PLAIN:
+                    return leaf
+                case Access() | AxisIndex() | Random() | RuntimeScalar() | Constant():
                     return Slot(self.known[leaf] if leaf in self.known else self._add(leaf))
                 case _:
                     return leaf
@@ -175,6 +180,9 @@ class _Builder:
                 self.sources.append(
                     Source("random" if isinstance(leaf, Random) else "index", None, index.constant, self._block_index(index), stream=stream)
                 )
+            case Constant(value):
+                place = around.constants.setdefault(value, len(around.constants))
+                self.sources.append(Source("memory", "scalars", (len(around.scalars) + place) * FLOAT))
             case RuntimeScalar(name):
                 self.sources.append(Source("memory", "scalars", around.scalars.index(name) * FLOAT))
             case _:

@@ -189,7 +189,8 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Program:
-    """All of it. `batch` is the largest number of images; `scalars` names the numbers a step is called with, in order.
+    """All of it. `batch` is the largest number of images; `scalars` names the numbers a step is called with, in order;
+    `constants` are the numbers that lie behind them.
 
     `load` runs when weights were loaded and not with every call: what depends on weights alone.
     """
@@ -205,6 +206,7 @@ class Program:
     spaces: dict[Space, int] = field(default_factory=dict[Space, int])
     part_stride: int = 0
     load: tuple[Segment, ...] = ()
+    constants: tuple[float, ...] = ()
 
     @property
     def launches(self) -> tuple[Launch, ...]:

@@ -118,6 +118,7 @@ class _Scheduler:
         self.steps = steps_of(self.graph)
         self.alias = self._aliases()
         self.scalars = ("key", "N", "lr", "step")
+        self.constants: dict[float, int] = {}
         self.parted: dict[str, int] = {}
         self.part_stride = 0
         self.parts = min(PARTS, -(-batch // target.lanes))
@@ -177,7 +178,7 @@ class _Scheduler:
         made = tuple(self._segment(apart, steps, buffers) for apart, steps in pieces)
         return Program(
             self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces, self.part_stride,
-            (self._segment(False, load, buffers),) if load else (),
+            (self._segment(False, load, buffers),) if load else (), tuple(self.constants),
         )  # fmt: skip
 
     def _is_constant(self, step: _Step, constant: set[str]) -> bool:
@@ -248,14 +249,14 @@ class _Scheduler:
         if factors is None:
             return None
         around = self._surroundings(apart=self.apart)
-        best = choose(build(step.chain, around), self.target).cost * 0.95
+        best = choose(build(step.chain, around), self.target, self.batch).cost * 0.95
         found = None
         for access, other in (factors, factors[::-1]):
             for layout in self._other_layouts(step.chain.formula, access, other):
                 trial = {**self.layouts, f"{access.tensor}/?": layout}
                 formula = _reading(step.chain.formula, access.tensor, f"{access.tensor}/?")
                 nest = build(replace(step.chain, formula=formula), replace(around, layouts=trial))
-                cost = choose(nest, self.target).cost + 2.0 * size_of(layout.dims, 1 if self.apart else 8)
+                cost = choose(nest, self.target, self.batch).cost + 2.0 * size_of(layout.dims, self.target.lanes if self.apart else self.batch)
                 if cost < best:
                     best, found = cost, (access, layout)
         return found
@@ -284,7 +285,7 @@ class _Scheduler:
         own = frozenset(name for name, layout in self.layouts.items() if layout.batched and name not in self.external)
         return Surroundings(
             self.layouts, self.target.lanes, self.order == "images", apart and self.apart, own, self.external, self.scalars,
-            frozenset(self.parted), self.part_stride,
+            frozenset(self.parted), self.part_stride, self.constants,
         )  # fmt: skip
 
     def _size(self, name: str, apart: bool) -> Size:
@@ -349,7 +350,7 @@ class _Scheduler:
         around = self._surroundings(apart)
         private = frozenset(name for name, buffer in buffers.items() if buffer.space == "private")
         nest = build(step.chain, replace(around, private=private, apart=apart))
-        return tile_nest(step.name, step.origin, nest, self.target)
+        return tile_nest(step.name, step.origin, nest, self.target, self.batch)
 
 
 def _reading(formula: Formula, old: str, new: str) -> Formula:

@@ -23,6 +23,8 @@ def _lines(program: Program) -> Iterator[str]:
             yield f"arena {space}: {4 * size:,} bytes{' per thread' if space == 'private' else ''}"
     for buffer in program.buffers.values():
         yield f"  {buffer.name}: {buffer.space} {buffer.size} floats at {buffer.offset}"
+    if program.constants:
+        yield f"constants: {', '.join(f'{value:.9g}' for value in program.constants)}"
     yield ""
     for tile, name in numbers.items():
         yield f"{name}: {tile}"

@@ -12,7 +12,7 @@ from math import prod
 
 from netspec.kernels.scalar import Call
 from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
-from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile
+from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile, resolve
 from netspec.schedule.targets import Target
 
 LOOPS, DEPTH = 7, 3
@@ -21,8 +21,9 @@ WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
 RUN = 128
 """Numbers that are added in a row before their sum is added to others."""
-TYPICAL = 8
-"""Images assumed where the batch decides a cost."""
+COMMON = (1, 2, 4, 7, 8, 14, 16, 28)
+OTHER = (3, 5, 6, 10, 12, 24)
+"""Rows and vectors of contractions. Few sizes, so that layers and nets share their kernels; an other one must gain 5 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +38,21 @@ class Choice:
     cost: float
 
 
-def typical(size: Size) -> int:
-    """A size for the cost model."""
-    return size if isinstance(size, int) else size.resolve(TYPICAL * size.unit)
 
 
-def tile_nest(name: str, origin: str, nest: Nest, target: Target) -> Launch:
-    """A launch that evaluates a nest on a target."""
-    choice = choose(nest, target)
+def tile_nest(name: str, origin: str, nest: Nest, target: Target, batch: int) -> Launch:
+    """A launch that evaluates a nest on a target, for up to `batch` images."""
+    choice = choose(nest, target, batch)
     return _Assembly(nest, choice, target).launch(name, origin)
 
 
-def choose(nest: Nest, target: Target) -> Choice:
-    """The cheapest choice."""
+def choose(nest: Nest, target: Target, batch: int) -> Choice:
+    """The cheapest choice for a full batch."""
     factors = _factors(nest)
     best: Choice | None = None
     for lane in _lanes(nest):
         for row, vector in _pairs(nest, lane, factors):
-            candidate = _cost(nest, target, factors, lane, row, vector)
+            candidate = _cost(nest, target, batch, factors, lane, row, vector)
             if best is None or candidate.cost < best.cost * 0.999:
                 best = candidate
     assert best is not None
@@ -91,8 +89,8 @@ def _follows(nest: Nest, dim: Dim) -> bool:
 def _pairs(nest: Nest, lane: Dim | None, factors: tuple[int, int] | None) -> list[tuple[Dim | None, Dim | None]]:
     """Candidates for (rows, vectors). Rows move one factor, vectors the other one."""
     bound = _bound_by_clips(nest)
-    others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and isinstance(dim.extent, int) and dim.name not in bound]
-    vectors: list[Dim | None] = [None, *others]
+    others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and dim.name not in bound]
+    vectors: list[Dim | None] = [None, *(dim for dim in others if isinstance(dim.extent, int))]
     if lane is not None and lane.kept:
         vectors.append(lane)
     if factors is None:
@@ -112,7 +110,12 @@ def _bound_by_clips(nest: Nest) -> set[str]:
     return {dim.name for clip in nest.clips for dim in nest.dims if dim.kept and dim.strides[clip.operand]}
 
 
-def _cost(nest: Nest, target: Target, factors: tuple[int, int] | None, lane: Dim | None, row: Dim | None, vector: Dim | None) -> Choice:
+def _cost(
+    nest: Nest, target: Target, batch: int, factors: tuple[int, int] | None, lane: Dim | None, row: Dim | None, vector: Dim | None
+) -> Choice:
+    def typical(size: Size) -> int:
+        return resolve(size, batch)
+
     lanes = target.lanes
     extent = 1 if lane is None else typical(lane.extent)
     blocks = -(-extent // lanes)
@@ -163,8 +166,9 @@ def _tile_size(
     """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
     best = (1, 1, float("inf"))
     most = registers - 4 if contraction else WIDE
-    for vectors in range(1, min(vectors_extent, most) + 1, 1 if contraction else WIDE - 1):
-        for rows in range(1, min(rows_extent, most // vectors) + 1):
+    sizes = sorted(COMMON + OTHER) if contraction else (1, WIDE)
+    for vectors in (item for item in sizes if item <= min(vectors_extent, most)):
+        for rows in (item for item in sizes if item <= min(rows_extent, most // vectors)):
             if contraction and rows * vectors + min(rows, vectors) + 1 > registers:
                 continue
             cells = rows * vectors
@@ -172,7 +176,7 @@ def _tile_size(
             step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0)
             ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
             useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
-            cycles = (step + ends / depth) / useful
+            cycles = (step + ends / depth) / useful * (1.0 if rows in COMMON and vectors in COMMON else 1.05)
             if cycles < best[2] * 0.995:
                 best = rows, vectors, cycles
     return best
