@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.schedule.memory import SLACK, aligned
 from netspec.schedule.program import Launch, Loop, Program, resolve
 
 Integers = NDArray[np.int64]
@@ -62,18 +63,28 @@ def _read_in_body(launch: Launch, operand: int) -> bool:
 
 
 def outside(program: Program, images: int) -> Iterator[str]:
-    """The operands of launches that leave their buffers by writing, or by reading further than the slack behind an arena."""
+    """The operands of launches that leave their tensors. Kernels may run over the end of our own, into the room that is kept behind each."""
     for segment in program.segments:
+        # Apart, a launch sees one block of images at a time; the last one ends with the batch.
         for launch in segment.launches:
+            written = {number for number, _ in launch.tile.results}
             for number, operand in enumerate(launch.operands):
-                if operand.buffer is None or operand.buffer == "scalars":
+                if operand.buffer is None or operand.buffer == "scalars" or launch.tile.clipped:
                     continue
-                buffer = program.buffers[operand.buffer]
-                count = images if buffer.space == "external" else program.batch
-                size = 4 * resolve(buffer.size, count)
+                room = _room(program, operand.buffer, images, number in written)
                 touched = addresses(launch, number, images)
-                if segment.apart and buffer.space == "shared" and False:
-                    continue
                 low, high = int(touched.min(initial=0)), int(touched.max(initial=0))
-                if low < 0 or high >= size:
-                    yield f"{launch.name}: operand {number} in {operand.buffer} reaches {low}..{high} of {size} bytes: {launch.tile}"
+                if low < 0 or high >= 4 * room:
+                    yield f"{launch.name}: operand {number} in {operand.buffer} reaches {low}..{high} of {4 * room} bytes: {launch.tile}"
+
+
+def _room(program: Program, name: str, images: int, write: bool) -> int:
+    """How many floats from a tensor's start on may be touched."""
+    buffer = program.buffers[name]
+    match buffer.space:
+        case "external":
+            return resolve(buffer.size, images)
+        case "parts":
+            return program.spaces["parts"] - resolve(buffer.offset, images)
+        case _:
+            return aligned(resolve(buffer.size, program.batch)) + (0 if write else SLACK)
