@@ -2,73 +2,104 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from netspec.model import load
+from netspec import sources
+from netspec.diagnostics import Source
+from netspec.layers import LAYERS
+from netspec.model import Model, load, model
 from tests.tolerances import error
 from tests.twin import forward, likely_weights
 
 pytestmark = pytest.mark.parity
 
-NETS = ["LeNet5", "MLP", "ResNet18", "ResNet50", "DenseNet121", "MobileNetV2"]
+LONG = [pytest.param("DenseNet121", marks=pytest.mark.slow), pytest.param("MobileNetV2", marks=pytest.mark.slow)]
+Gradients = dict[str, NDArray[np.float64]]
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", ["LeNet5", "MLP", "ResNet18", "ResNet50", "DenseNet121", "MobileNetV2"])
 def test_inference_equals_pytorch(name: str) -> None:
     torch = pytest.importorskip("torch")
-    model = load(name)
-    net = model.compile(batch=2, threads=2)
-    weights = likely_weights(model.graph)
+    loaded = load(name)
+    net = loaded.compile(batch=2, threads=2)
+    weights = likely_weights(loaded.graph)
     net.load_weights(weights)
     x = np.random.default_rng(1).standard_normal((2, *net.input_shape)).astype(np.float32)
     with torch.no_grad():
-        expected = forward(model.graph, torch.tensor(x), {key: torch.tensor(value) for key, value in weights.items()})
+        expected = forward(loaded.graph, torch.tensor(x), {key: torch.tensor(value) for key, value in weights.items()})
     assert error(net(x), expected.numpy()) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["ResNet18", "DenseNet121", "MobileNetV2", "LeNet5", "MLP"])
-def test_gradients_are_as_exact_as_pytorchs(name: str) -> None:
-    """The float32 step's error against float64 is at most three times PyTorch's own, per tensor, with a floor of 1e-5 of the largest norm."""
-    torch = pytest.importorskip("torch")
-    text_of = {"MLP": "MLP", "LeNet5": "LeNet5"}
-    model = load(text_of.get(name, name))
-    net = model.compile(batch=4, threads=2)
-    graph = model.graph
-    weights = likely_weights(graph)
-    net.load_weights(weights)
-    random = np.random.default_rng(2)
-    x = random.standard_normal((4, *net.input_shape)).astype(np.float32)
-    labels = random.integers(0, net.output_shape[0], 4)
+@pytest.mark.parametrize("name", ["LeNet5", "MLP", "ResNet18", *LONG])
+def test_gradients_of_smooth_nets_are_as_exact_as_pytorchs(name: str) -> None:
+    """With silu for relu, nothing flips at zero: the float32 step's error against float64 is at most three times PyTorch's own, per tensor,
+    with a floor of 1e-5 of the largest gradient's norm.
+    """
+    ours, theirs, exact = _judge(_smooth(_small(name)))
+    largest = max(np.linalg.norm(value) for value in exact.values())
+    for key, value in exact.items():
+        found, peer = (np.linalg.norm(other[key] - value) for other in (ours, theirs))
+        assert found <= max(3 * peer, 1e-5 * largest), f"{key}: {found:.3g}, PyTorch {peer:.3g}, largest {largest:.3g}"
 
-    def judged(dtype):
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ResNet18", "DenseNet121", "MobileNetV2"])
+def test_gradients_are_no_more_chaotic_than_pytorchs(name: str) -> None:
+    """Where a sum of about zero rounds to the other side, relu passes another gradient: in any layer, for us as for PyTorch, whose layouts
+    differ by 1e-2 among themselves. No tensor's relative error is more than three times PyTorch's worst.
+    """
+    ours, theirs, exact = _judge(_small(name))
+    size = {key: np.linalg.norm(value) for key, value in exact.items()}
+    worst = max(np.linalg.norm(theirs[key] - value) / size[key] for key, value in exact.items() if size[key] > 1e-6)
+    for key, value in exact.items():
+        if size[key] > 1e-6:
+            assert np.linalg.norm(ours[key] - value) / size[key] <= max(3 * worst, 1e-3), key
+
+
+def _small(name: str) -> Model:
+    """A bundled net on pictures of 64x64, without the dropout that PyTorch would draw otherwise."""
+    found = sources.find(name)
+    text = re.sub(r"expect\s+\w+\s*\{[^}]*\}", "", found.source.text).replace("224, 224", "64, 64").replace(":: [64, 56, 56]", "")
+    small = model(Source(found.source.file, text), found.net or name, {})
+    return _with_layers(small, lambda layer: layer.model_copy(update={"rate": 0.0}) if layer.name == "dropout" else layer)
+
+
+def _smooth(net: Model) -> Model:
+    return _with_layers(net, lambda layer: LAYERS["silu"]() if layer.name in ("relu", "relu6") else layer)
+
+
+def _with_layers(net: Model, change: Any) -> Model:
+    graph = net.graph
+    nodes = tuple(replace(node, layer=change(node.layer)) for node in graph.layers)
+    return replace(net, net=replace(net.net, graph=replace(graph, nodes=nodes)))
+
+
+def _judge(net: Model) -> tuple[Gradients, Gradients, Gradients]:
+    """Gradients: ours, PyTorch's in float32, PyTorch's in float64."""
+    torch = pytest.importorskip("torch")
+    compiled = net.compile(batch=4, threads=2)
+    weights = likely_weights(net.graph)
+    compiled.load_weights(weights)
+    random = np.random.default_rng(2)
+    x = random.standard_normal((4, *compiled.input_shape)).astype(np.float32)
+    labels = random.integers(0, compiled.output_shape[0], 4)
+    smoothing = net.plan.loss[0].loss.options().get("label_smoothing", 0.0) if net.plan else 0.0
+
+    def judged(dtype: Any) -> tuple[float, Gradients]:
         parameters = {key: torch.tensor(value, dtype=dtype, requires_grad=True) for key, value in weights.items()}
-        logits = forward(graph, torch.tensor(x, dtype=dtype), parameters, training=True)
-        smoothing = model.plan.loss[0].loss.label_smoothing if model.plan and model.plan.loss else 0.0
+        logits = forward(net.graph, torch.tensor(x, dtype=dtype), parameters, training=True)
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor(labels), label_smoothing=smoothing)
         loss.backward()
         return loss.item(), {key: value.grad.double().numpy() for key, value in parameters.items() if value.grad is not None}
 
-    exact_loss, exact = judged(torch.float64)
-    _, single = judged(torch.float32)
-    loss, found = gradients_without_dropout(net, x, labels)
-    assert abs(loss - exact_loss) < 1e-4 * max(1.0, abs(exact_loss))
-    largest = max(np.linalg.norm(value) for value in exact.values())
+    (exact_loss, exact), (_, single) = judged(torch.float64), judged(torch.float32)
+    loss, found = compiled.gradients(x, labels)
+    assert abs(loss - exact_loss) <= 1e-4 * max(1.0, abs(exact_loss))
     assert set(found) == set(exact)
-    for key, value in exact.items():
-        ours, theirs = (np.linalg.norm(other - value) for other in (found[key], single[key]))
-        assert ours <= max(3 * theirs, 1e-5 * largest), f"{key}: {ours:.3g}, PyTorch {theirs:.3g}, largest {largest:.3g}"
-
-
-def gradients_without_dropout(net, x, labels):
-    """PyTorch draws other random numbers: dropout is left out on both sides."""
-    from dataclasses import replace
-
-    graph = net.model.graph
-    quiet = tuple(replace(node, layer=node.layer.model_copy(update={"rate": 0.0})) if node.layer.name == "dropout" else node for node in graph.nodes)
-    model = replace(net.model, net=replace(net.model.net, graph=replace(graph, nodes=quiet)))
-    other = model.compile(batch=net.batch, threads=net.threads)
-    other.load_weights(net.weights)
-    return other.gradients(x, labels)
-
-
+    return {key: value.astype(np.float64) for key, value in found.items()}, single, exact
