@@ -9,6 +9,7 @@ from netspec import sources
 from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
 from netspec.elaborate import Setting, examine
 from netspec.report import Report
+from netspec.runtime.host import host_target
 from netspec.schedule.targets import TARGETS
 from netspec.syntax.parse import parse
 
@@ -28,10 +29,9 @@ def check_file(file: str, settings: Mapping[str, Setting], *, net: str | None = 
 
 
 def _check(found: sources.Found, settings: Mapping[str, Setting], net: str | None, target: str | None) -> Report:
-    named = target or environment.target() or "host"
-    if named != "host" and named not in TARGETS:
-        raise UsageError(f"unknown target `{named}`", did_you_mean(named, list(TARGETS)))
-    return check_source(found.source, settings, net=net or found.net, target=named)
+    if target is not None and target not in TARGETS:
+        raise UsageError(f"unknown target `{target}`", did_you_mean(target, list(TARGETS)))
+    return check_source(found.source, settings, net=net or found.net, target=host_target(target).name)
 
 
 def check_source(source: Source, settings: Mapping[str, Setting], *, net: str | None, target: str) -> Report:

@@ -222,8 +222,7 @@ class Net:
         """The code of a stage, compiled when first asked for, with the current weights."""
         if stage not in self._ready:
             current = self.weights
-            program = schedule(self._graph(stage), self.target, self.batch, self.layout)
-            self._ready[stage] = self._executable(program)
+            self._ready[stage] = self._compiled(self._graph(stage))
             self._write(self._ready[stage], current)
             self._current[stage] = self._version
         elif self._current[stage] != self._version:
@@ -231,8 +230,13 @@ class Net:
             self._current[stage] = self._version
         return self._ready[stage]
 
-    def _executable(self, program: object) -> Executable:
-        return Executable(program, self.threads)  # pyright: ignore
+    def _compiled(self, graph: Graph) -> Executable:
+        if self.target.kind == "cpu":
+            return Executable(schedule(graph, self.target, self.batch, self.layout), self.threads)
+        from netspec.runtime.cuda import CudaExecutable
+        from netspec.schedule.cuda import schedule_cuda
+
+        return CudaExecutable(schedule_cuda(graph, self.target, self.batch))
 
     def _graph(self, stage: Stage) -> Graph:
         match stage:

@@ -11,11 +11,13 @@ from netspec.graph.graph import Graph
 from netspec.model import Model
 from netspec.runtime.host import host_target
 from netspec.schedule import text as program_text
+from netspec.schedule.cuda import schedule_cuda
 from netspec.schedule.layout import Order
 from netspec.schedule.schedule import schedule
 from netspec.syntax.parse import parse
 from netspec.syntax.text import text as tree_text
 from netspec.targets import sources
+from netspec.targets.cuda.source import source as cuda_source
 
 Emit = Literal["ast", "graph", "optimised", "program", "source"]
 
@@ -33,7 +35,11 @@ def show(
             return graph_text.text(_optimised(model, mode))
         case "program" | "source":
             batch = batch if batch is not None else model.plan.batch if model.plan else 64
-            program = schedule(_optimised(model, mode), host_target(target), batch, layout)
+            graph, machine = _optimised(model, mode), host_target(target)
+            if machine.kind == "cuda":
+                kernels = schedule_cuda(graph, machine, batch)
+                return f"{kernels}\n" if emit == "program" else cuda_source(kernels)
+            program = schedule(graph, machine, batch, layout)
             return program_text.text(program) if emit == "program" else sources(program)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 from netspec import settings
 from netspec.diagnostics import UserError, did_you_mean
@@ -19,11 +20,20 @@ def host_target(name: str | None = None) -> Target:
 
 
 def _detected() -> str:
-    from llvmlite.binding import get_host_cpu_features
-
     if platform.machine().lower() in ("aarch64", "arm64"):
         return "neon"
-    features = get_host_cpu_features()
-    if features.get("avx512f") and features.get("avx512vl"):
+    features = _features()
+    if {"avx512f", "avx512vl"} <= features:
         return "avx512"
-    return "avx2" if features.get("avx2") and features.get("fma") else "plain"
+    return "avx2" if {"avx2", "fma"} <= features else "plain"
+
+
+def _features() -> set[str]:
+    """What the processor can do: as Linux tells it, at once; elsewhere LLVM is asked, which takes a moment to load."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            return set(next(line for line in file if line.startswith("flags")).split())
+    except (OSError, StopIteration):
+        from llvmlite.binding import get_host_cpu_features
+
+        return {name for name, there in get_host_cpu_features().items() if there}
