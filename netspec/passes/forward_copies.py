@@ -15,10 +15,11 @@ View = tuple[Extent, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """`target[..] = source[..]`, all elements in the same order; at most one of the two is viewed."""
+    """`target[..] = source[..]`, every element of the target; at most one of the two is viewed. `whole`: all of the source, too."""
 
     target: Access
     source: Access
+    whole: bool = True
 
 
 def forward_copies(graph: Graph) -> Graph:
@@ -32,14 +33,16 @@ def _kept(graph: Graph) -> set[str]:
     return {*graph.outputs, *(value for _, value in graph.updates)}
 
 
-def _as_copy(op: Op) -> _Copy | None:
+def _as_copy(graph: Graph, op: Op) -> _Copy | None:
     if len(op.formulas) != 1 or op.formulas[0].combine != "none":
         return None
     out, body = op.formulas[0].out, op.formulas[0].body
     if not isinstance(body, Access) or body.outside != "never" or body.indices != out.indices:
         return None
-    whole = all(index.single for index in out.indices) and (out.view is None or body.view is None)
-    return _Copy(out, body) if whole else None
+    extents = tuple(index.single and index.single.extent for index in out.indices)
+    if extents != (out.view or graph.shape(out.tensor)) or (out.view is not None and body.view is not None):
+        return None
+    return _Copy(out, body, extents == (body.view or graph.shape(body.tensor)))
 
 
 def _read_originals(graph: Graph) -> list[Op]:
@@ -50,8 +53,8 @@ def _read_originals(graph: Graph) -> list[Op]:
     for op in graph.ops:
         if any(name in copies for name in op.reads):
             op = replace(op, formulas=tuple(_redirect(formula, copies) for formula in op.formulas))
-        copy = _as_copy(op)
-        if copy is None or copy.target.tensor in kept or not _fits(copy.target.view, views[copy.target.tensor]):
+        copy = _as_copy(graph, op)
+        if copy is None or copy.target.tensor in kept or not _readable(copy, views[copy.target.tensor]):
             ops.append(op)
         else:
             copies[copy.target.tensor] = copy
@@ -66,9 +69,9 @@ def _write_copies(graph: Graph, ops: list[Op]) -> list[Op]:
     producers = {op.outputs[0].name: i for i, op in enumerate(ops) if len(op.outputs) == 1}
     result: list[Op | None] = list(ops)
     for i, op in enumerate(ops):
-        copy = _as_copy(op)
+        copy = _as_copy(graph, op)
         name = copy.source.tensor if copy else ""
-        if copy is None or name not in producers or name in kept or uses[name] != 1 or copy.target.tensor not in kept:
+        if copy is None or not copy.whole or name not in producers or name in kept or uses[name] != 1 or copy.target.tensor not in kept:
             continue
         producer = result[producers[name]]
         if producer is None or not _fits(copy.source.view, {formula.out.view for formula in producer.formulas}):
@@ -87,6 +90,11 @@ def _read_views(graph: Graph) -> defaultdict[str, set[View]]:
             for access in accesses(formula.body):
                 views[access.tensor].add(access.view)
     return views
+
+
+def _readable(copy: _Copy, seen: set[View]) -> bool:
+    """Whether all who see the copy so can see its source instead; the first part of a larger tensor has no dimensions of its own."""
+    return _fits(copy.target.view, seen) and (copy.whole or seen <= {None})
 
 
 def _fits(view: View, seen: set[View]) -> bool:
