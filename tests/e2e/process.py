@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,16 @@ def netspec(*arguments: str | Path, cwd: Path, **changes: str) -> subprocess.Com
     return subprocess.CompletedProcess(command, found.returncode, found.stdout.decode(), found.stderr.decode())
 
 
-def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    """Begin a command in a process group of its own, as a shell does."""
+@contextmanager
+def started(*arguments: str | Path, cwd: Path) -> Generator[subprocess.Popen[str]]:
+    """A command under way; it does not outlive the block."""
     command = [sys.executable, "-m", "netspec", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env=_environment({}), start_new_session=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, cwd=cwd, env=_environment({})) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def read_until(process: subprocess.Popen[str], beginning: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.process import interrupt, last, netspec, read_until, same_bits, start
+from tests.e2e.process import interrupt, last, netspec, read_until, same_bits, started
 
 WIDE = """net A {
   input image[1, 28, 28]
@@ -45,9 +45,9 @@ def halfway(folder: Path, number: signal.Signals, code: int) -> Path:
     """A run that a signal ended in the middle of its second epoch; tried again where the signal came too late."""
     (folder / "a.net").write_text(WIDE)
     for attempt in range(1, 6):
-        process = start("train", "a.net", cwd=folder)
-        read_until(process, "epoch   1")
-        out, err = interrupt(process, number, after=0.15 / attempt)
+        with started("train", "a.net", cwd=folder) as process:
+            read_until(process, "epoch   1")
+            out, err = interrupt(process, number, after=0.15 / attempt)
         assert err == ""
         run = folder / "runs" / "A" / str(attempt)
         if process.returncode == code and last(run).metadata["state"]["step"]:  # type: ignore[index, call-overload]
@@ -74,13 +74,13 @@ def test_the_first_signal_saves_and_ends(whole: Path, tmp_path: Path, number: si
 
 def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     """A step of all samples takes longer than is waited for here: nothing of it is saved, and nothing says that the run ended."""
-    (tmp_path / "a.net").write_text(WIDE.replace("batch  = 32", "batch  = 4500").replace("[500, 500]", "[1500, 1500, 1500]"))
-    process = start("train", "a.net", cwd=tmp_path)
-    read_until(process, "training A")
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    out, err = interrupt(process, signal.SIGINT, after=0.05)
+    (tmp_path / "a.net").write_text(WIDE.replace("batch  = 32", "batch  = 4500").replace("[500, 500]", "[2000, 2000]"))
+    with started("train", "a.net", cwd=tmp_path) as process:
+        read_until(process, "training A")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        out, err = interrupt(process, signal.SIGINT, after=0.05)
     assert process.returncode == 130
     assert time.monotonic() - begin < 1.5
     assert err == ""
@@ -90,11 +90,11 @@ def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
 
 def test_a_signal_while_compiling_ends_too(tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(WIDE)
-    process = start("train", "a.net", cwd=tmp_path)
-    while not (tmp_path / "runs" / "A").exists():
-        time.sleep(0.01)
-        assert process.poll() is None
-    out, err = interrupt(process, signal.SIGINT, after=0)
+    with started("train", "a.net", cwd=tmp_path) as process:
+        while not (tmp_path / "runs" / "A").exists():
+            time.sleep(0.01)
+            assert process.poll() is None
+        out, err = interrupt(process, signal.SIGINT, after=0)
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err

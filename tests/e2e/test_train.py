@@ -25,13 +25,23 @@ def test_what_is_printed(trained: Path) -> None:
     first, *lines, finished, saved = text.splitlines()
     assert first.startswith("training LeNet5 (61,706 parameters) on 4,500 samples for 3 epochs, ")
     assert len(lines) == 3
-    assert all(re.fullmatch(r"epoch +\d  loss .*  accuracy .*%  val loss .*  val accuracy .*%  lr .* images/s  .* s", line) for line in lines)
-    assert re.fullmatch(r"finished after 3 epochs in .* s \(compiling .* s\), best epoch 3, test accuracy 9\d\.\d\d% on 10,000 samples", finished)
+    assert all(
+        re.fullmatch(r"epoch +\d  loss .*  accuracy .*%  val loss .*  val accuracy .*%  lr .* images/s  .* s", line) for line in lines
+    )
+    assert re.fullmatch(
+        r"finished after 3 epochs in .* s \(compiling .* s\), best epoch 3, test accuracy 9\d\.\d\d% on 10,000 samples", finished
+    )
     assert saved == "saved in runs/LeNet5/1"
 
 
 def test_the_run_folder(trained: Path) -> None:
-    assert sorted(item.name for item in trained.iterdir()) == ["best.safetensors", "last.safetensors", "metrics.csv", "result.json", "spec.net"]
+    assert sorted(item.name for item in trained.iterdir()) == [
+        "best.safetensors",
+        "last.safetensors",
+        "metrics.csv",
+        "result.json",
+        "spec.net",
+    ]
     assert (trained / "spec.net").read_text() == (ROOT / "specs" / "lenet.net").read_text()
     head, *rows = epochs(trained)
     assert head == ["epoch", "step", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
