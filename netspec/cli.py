@@ -1,12 +1,14 @@
-"""The command line. Each command is thin: it reads arguments, calls one function, prints what comes back."""
+"""The command line. Each command is thin: it takes its arguments, calls one function, prints what comes back.
+
+argparse, because it is there at once: a command-line library would take as long to load as a check takes.
+"""
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
+from typing import TYPE_CHECKING, NoReturn
 
 from netspec import settings as environment
 from netspec.diagnostics import SpecError, UsageError, UserError
@@ -17,48 +19,17 @@ if TYPE_CHECKING:
 FINE, WRONG, USAGE, OURS, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: fine, errors in the net or the data, in the command, in netspec; Ctrl-C."""
 
-app = typer.Typer(
-    name="netspec",
-    help="Check, train and run neural networks written as short specs.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="A spec, or the name of a bundled net, e.g. resnet50.", show_default=False)]
-Net = Annotated[str | None, typer.Option("--net", help="Only this net of the file.", show_default=False)]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter.", show_default=False)]
-TargetName = Annotated[str | None, typer.Option("--target", help="avx512, avx2, neon, plain; this machine's own if left out.")]
-
-Threads = Annotated[int | None, typer.Option("--threads", help="All cores if left out.", min=1, show_default=False)]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, runs/NET/1, or a checkpoint.", show_default=False)]
-
-
-@app.callback()
-def callback() -> None:
-    """Check, train and run neural networks written as short specs."""
-
-
-@app.command()
-def check(
-    file: File,
-    net: Net = None,
-    set: Settings = None,
-    format: Annotated[str, typer.Option("--format", help="table, json or md.")] = "table",
-    target: TargetName = None,
-) -> None:
+def check(given: Namespace) -> int:
     """Check a spec: shapes, parameters, MACs, receptive fields, memory, expectations."""
     from netspec import checking
 
-    if format not in ("table", "json", "md"):
-        raise typer.BadParameter(f"{format!r} is none of table, json, md", param_hint="--format")
-    report = checking.check_file(file, settings_of(set or []), net=net, target=target)
-    if format == "json":
+    report = checking.check_file(given.file, dict(given.set), net=given.net, target=given.target)
+    if given.format == "json":
         print(report.to_json())
     else:
-        show_report(report, markdown=format == "md")
-    raise typer.Exit(FINE if report.ok else WRONG)
+        show_report(report, markdown=given.format == "md")
+    return FINE if report.ok else WRONG
 
 
 def show_report(report: Report, *, markdown: bool) -> None:
@@ -72,22 +43,8 @@ def show_report(report: Report, *, markdown: bool) -> None:
         print(highlight(problems) if environment.colour(sys.stderr) else problems, file=sys.stderr)
 
 
-@app.command()
-def train(
-    file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A spec or a bundled net; the bundled LeNet-5 if left out.", show_default=False)
-    ] = None,
-    net: Net = None,
-    set: Settings = None,
-    runs: Annotated[Path, typer.Option("--runs", help="Where run folders are made.")] = Path("runs"),
-    resume: Annotated[Path | None, typer.Option("--resume", help="A run folder to go on with.", show_default=False)] = None,
-    max_epochs: Annotated[int | None, typer.Option("--max-epochs", help="End after so many epochs.", min=1, show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's.", show_default=False)] = None,
-    threads: Threads = None,
-    target: TargetName = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only how it ended.")] = False,
-) -> None:
-    """Train a net as its train block says."""
+def train(given: Namespace) -> int:
+    """Train a net as its train block says; the bundled LeNet-5 if no file is named."""
     from rich.console import Console
 
     from netspec.model import find_model
@@ -96,21 +53,26 @@ def train(
     from netspec.trainer.run import model_of
     from netspec.trainer.signals import Interrupted
 
-    if resume is not None and (file or net or set):
-        raise UsageError("a run says itself which net it is of", "leave out FILE, `--net` and `--set` beside `--resume`")
-    given = settings_of(set or [])
-    chosen = model_of(resume, seed) if resume is not None else find_model(file or "LeNet5", net, given, trained=True, seed=seed)
-    options = Options(runs=runs, threads=threads, target=target, max_epochs=max_epochs, resume=resume)
-    training = Training(chosen, options, ConsoleProgress(Console(), quiet))
+    if given.resume is not None:
+        if given.file or given.net or given.set:
+            raise UsageError("a run says itself which net it is of", "leave out FILE, `--net` and `--set` beside `--resume`")
+        chosen = model_of(given.resume, given.seed)
+    else:
+        chosen = find_model(given.file or "LeNet5", given.net, dict(given.set), trained=True, seed=given.seed)
+    options = Options(
+        runs=given.runs, threads=given.threads, target=given.target, max_epochs=given.max_epochs, resume=given.resume
+    )  # fmt: skip
+    training = Training(chosen, options, ConsoleProgress(Console(), given.quiet))
     try:
         training.run()
     except Interrupted as error:
         leave(128 + error.number)
     if training.signal is not None:
         print(f"interrupted; go on with: netspec train --resume {training.folder}")
-        raise typer.Exit(128 + training.signal)
-    if not quiet:
+        return 128 + training.signal
+    if not given.quiet:
         print(f"saved in {training.folder}")
+    return FINE
 
 
 def leave(code: int) -> NoReturn:
@@ -122,24 +84,18 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-@app.command("eval")
-def evaluate(run: RunFolder, threads: Threads = None) -> None:
+def evaluate(given: Namespace) -> int:
     """Loss and accuracy of a saved run on its test set."""
     from netspec.trainer.run import open_run
 
-    found = open_run(run)
-    loss, accuracy, samples, split = found.evaluate(threads)
+    found = open_run(given.run)
+    loss, accuracy, samples, split = found.evaluate(given.threads)
     correct = "" if accuracy is None else f", accuracy {accuracy:.2%}"
     print(f"{found.model.name} of {found.file}: {split} loss {loss:.4f}{correct} on {samples:,} samples")
+    return FINE
 
 
-@app.command()
-def predict(
-    run: RunFolder,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files.", show_default=False)],
-    invert: Annotated[bool | None, typer.Option("--invert/--no-invert", help="Swap light and dark; found out if left out.")] = None,
-    format: Annotated[str, typer.Option("--format", help="bars or json.")] = "bars",
-) -> None:
+def predict(given: Namespace) -> int:
     """The classes that a saved run sees in pictures."""
     import json
 
@@ -147,54 +103,97 @@ def predict(
 
     from netspec.trainer.run import classify, open_run
 
-    if format not in ("bars", "json"):
-        raise typer.BadParameter(f"{format!r} is none of bars, json", param_hint="--format")
-    results = classify(open_run(run), images, invert)
-    if format == "json":
+    results = classify(open_run(given.run), given.images, given.invert)
+    if given.format == "json":
         print(json.dumps([item.as_json() for item in results], indent=2))
-        return
+        return FINE
     for item in results:
         Console().print(item.bars())
+    return FINE
 
 
-@app.command()
-def show(
-    file: File,
-    net: Net = None,
-    set: Settings = None,
-    emit: Annotated[str, typer.Option("--emit", help="ast, graph, optimised, program or source.")] = "graph",
-    mode: Annotated[str, typer.Option("--mode", help="infer or train.")] = "infer",
-    batch: Annotated[int | None, typer.Option("--batch", min=1, show_default=False)] = None,
-    layout: Annotated[str | None, typer.Option("--layout", help="channels or images; chosen if left out.")] = None,
-    target: TargetName = None,
-) -> None:
+def show(given: Namespace) -> int:
     """Print a stage of the compiler."""
     from netspec.model import find_model
     from netspec.show import show as text_of
 
-    for value, known, hint in (
-        (emit, _STAGES, "--emit"),
-        (mode, ("infer", "train"), "--mode"),
-        (layout, (None, "channels", "images"), "--layout"),
-    ):
-        if value not in known:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(filter(None, known))}", param_hint=hint)
-    chosen = find_model(file, net, settings_of(set or []))
-    print(text_of(chosen, emit, target=target, mode=mode, batch=batch, layout=layout), end="")  # pyright: ignore[reportArgumentType]
+    chosen = find_model(given.file, given.net, dict(given.set))
+    print(text_of(chosen, given.emit, target=given.target, mode=given.mode, batch=given.batch, layout=given.layout), end="")
+    return FINE
 
 
-_STAGES = ("ast", "graph", "optimised", "program", "source")
+def arguments() -> ArgumentParser:
+    """Every command with its arguments."""
+    parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, function: object) -> ArgumentParser:
+        text = str(getattr(function, "__doc__", ""))
+        made = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        made.set_defaults(function=function)
+        return made
+
+    spec = "a spec, or the name of a bundled net, e.g. resnet50"
+    made = command("check", check)
+    made.add_argument("file", metavar="FILE", help=spec)
+    _net(made)
+    made.add_argument("--format", choices=("table", "json", "md"), default="table")
+
+    made = command("train", train)
+    made.add_argument("file", metavar="FILE", nargs="?", help=spec)
+    _net(made)
+    made.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made")
+    made.add_argument("--resume", type=Path, metavar="RUN", help="a run folder to go on with")
+    made.add_argument("--max-epochs", type=_positive, metavar="N", help="end after so many epochs")
+    made.add_argument("--seed", type=int, metavar="N", help="instead of the spec's")
+    made.add_argument("--quiet", action="store_true", help="only how it ended")
+    _threads(made)
+
+    made = command("eval", evaluate)
+    _run_folder(made)
+    _threads(made)
+
+    made = command("predict", predict)
+    _run_folder(made)
+    made.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="picture files")
+    made.add_argument("--invert", action=BooleanOptionalAction, help="swap light and dark; found out if left out")
+    made.add_argument("--format", choices=("bars", "json"), default="bars")
+
+    made = command("show", show)
+    made.add_argument("file", metavar="FILE", help=spec)
+    _net(made)
+    made.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
+    made.add_argument("--mode", choices=("infer", "train"), default="infer")
+    made.add_argument("--batch", type=_positive, metavar="N")
+    made.add_argument("--layout", choices=("channels", "images"), help="chosen if left out")
+    return parser
 
 
-def settings_of(items: list[str]) -> dict[str, str]:
-    """`--set name=value` as a dictionary."""
-    found: dict[str, str] = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise typer.BadParameter(f"{item!r} is not NAME=VALUE", param_hint="--set")
-        found[name.strip()] = value.strip()
-    return found
+def _net(parser: ArgumentParser) -> None:
+    parser.add_argument("--net", metavar="NAME", help="only this net of the file")
+    parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
+    parser.add_argument("--target", metavar="NAME", help="avx512, avx2, neon, plain, cuda_sm90; this machine's own if left out")
+
+
+def _threads(parser: ArgumentParser) -> None:
+    parser.add_argument("--threads", type=_positive, metavar="N", help="all cores if left out")
+
+
+def _run_folder(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, runs/NET/1, or a checkpoint")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name or not value:
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def main() -> NoReturn:
@@ -211,23 +210,16 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    from typer._click.exceptions import ClickException  # what typer raises for a mistaken command has no public name
-
+    given = arguments().parse_args()  # a mistaken command ends here, with USAGE
     try:
-        code = app(standalone_mode=False)
-    except ClickException as error:
-        error.show()
-        return USAGE
+        return given.function(given)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
-    except SpecError as error:
-        print(error, file=sys.stderr)
+    except (SpecError, UserError) as error:
+        print(error if isinstance(error, SpecError) else f"error: {error}", file=sys.stderr)
         return WRONG
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return FINE
@@ -237,4 +229,3 @@ def _run() -> int:
         traceback.print_exc()
         print("\nerror: this is a fault of netspec, not of your spec: please report it with the text above", file=sys.stderr)
         return OURS
-    return code if isinstance(code, int) else FINE
