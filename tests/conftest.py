@@ -1,6 +1,6 @@
 """What all tests share: golden files, rewritten by `pytest --update-golden`, and one cache of compiled code, whose additions are counted.
 
-Every process of a run compiles into the same folder, new for each run unless NETSPEC_CACHE names one: what one test compiles, the others load.
+Every process of a run compiles into one folder, new unless NETSPEC_CACHE names it: what one test compiles, the others load.
 """
 
 from __future__ import annotations

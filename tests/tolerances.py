@@ -29,13 +29,10 @@ def error(actual: ArrayLike, expected: ArrayLike) -> float:
     return float(np.abs(a - b).max(initial=0.0) / max(np.abs(b).max(initial=0.0), 1e-30))
 
 
-def close(
-    actual: ArrayLike, expected: NDArray[np.float64], what: str = "", *, dtype: str = "f32", factor: float = 1.0, largest: float | None = None
-) -> None:
-    """Fail where `actual` is further from `expected` than `factor` times the table allows. `largest`: what was summed, where that is known."""
-    allowed = TOLERANCES[dtype]
+def close(actual: ArrayLike, expected: NDArray[np.float64], what: str = "", *, factor: float = 1.0, largest: float | None = None) -> None:
+    """Fail where `actual` is further off than `factor` times what the table allows. `largest`: what was summed, where that is known."""
+    allowed = TOLERANCES["f32"]
     if largest is None:
         largest = float(np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max(initial=0.0))
-    np.testing.assert_allclose(
-        np.asarray(actual, np.float64), expected, rtol=factor * allowed.relative, atol=factor * allowed.scale * largest + 1e-30, err_msg=what
-    )
+    rtol, atol = factor * allowed.relative, factor * allowed.scale * largest + 1e-30
+    np.testing.assert_allclose(np.asarray(actual, np.float64), expected, rtol=rtol, atol=atol, err_msg=what)

@@ -1,6 +1,6 @@
 """In inference a normalisation by fixed statistics is one multiply-add per element: its factor and offset depend on weights alone.
 
-y = (x - mean) / sqrt(var + eps) * scale + shift becomes y = x * factor + offset. What depends on weights alone is evaluated when weights are
+y = (x - mean) / sqrt(var + eps) * scale + shift becomes y = x * factor + offset. What depends on weights alone is evaluated when they are
 loaded, not when the net is called.
 """
 

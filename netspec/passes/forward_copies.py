@@ -1,4 +1,7 @@
-"""`flatten`, `reshape`, `skip` and the gradients of sums copy without computing: their readers read the original, or the original's producer writes the copy."""
+"""`flatten`, `reshape`, `skip` and the gradients of sums copy without computing.
+
+Their readers read the original, or the original's producer writes the copy.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +53,9 @@ def _read_originals(graph: Graph) -> list[Op]:
     kept, views = _kept(graph), _read_views(graph)
     copies: dict[str, _Copy] = {}
     ops: list[Op] = []
-    for op in graph.ops:
-        if any(name in copies for name in op.reads):
-            op = replace(op, formulas=tuple(_redirect(formula, copies) for formula in op.formulas))
+    for before in graph.ops:
+        redirected = any(name in copies for name in before.reads)
+        op = replace(before, formulas=tuple(_redirect(formula, copies) for formula in before.formulas)) if redirected else before
         copy = _as_copy(graph, op)
         if copy is None or copy.target.tensor in kept or not _readable(copy, views[copy.target.tensor]):
             ops.append(op)
@@ -103,7 +106,7 @@ def _fits(view: View, seen: set[View]) -> bool:
 
 
 def _seen(view: View, old: Access, new: Access) -> View:
-    """How a reader that saw `old` in a view sees `new`: a coarse old tensor in the new one's own dimensions, a coarse new one as the old was."""
+    """How a reader that saw `old` in a view sees `new`: a coarse old one in the new one's dimensions, a coarse new one as the old was."""
     return None if old.view is not None else view or new.view
 
 

@@ -1,7 +1,7 @@
 """Where one formula sees a tensor as [n, f] and another as [n, c, h, w], both come to see the finer dimensions.
 
-`flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it the weights of a dense layer,
-seen as [out, c, h, w] from then on) leaves tensors free to be stored in any order: channels last, or with a border.
+`flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it a dense layer's weights, from
+then on [out, c, h, w]) leaves tensors free to be stored in any order: channels last, or with a border.
 An axis that occurs in a sum of axes cannot be split; that formula keeps the coarse view.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from netspec.graph.graph import Graph, Op
+from netspec.graph.graph import Graph
 from netspec.kernels.affine import Affine, Axis, Extent, affine
 from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, accesses, transform
@@ -68,13 +68,7 @@ def common_refinement(a: Dims, b: Dims) -> Dims:
 
 def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
     """Split the axes of one formula where one of its tensors has finer dimensions than it sees; note what that makes finer in turn."""
-    splits: dict[Axis, tuple[Axis, ...]] = {}
-    for access in _accesses(formula):
-        shape = access.view or graph.shape(access.tensor)
-        for index, parts in zip(access.indices, _groups(shape, finest.get(access.tensor, shape)), strict=True):
-            axis = index.single
-            if len(parts) > 1 and axis is not None and axis not in splits:
-                splits[axis] = tuple(Axis(f"{axis.name}{k}", extent) for k, extent in enumerate(parts))
+    splits = _splits(graph, formula, finest)
     if not splits or not all(_splittable(graph, access, splits) for access in _accesses(formula)):
         return formula
 
@@ -98,6 +92,18 @@ def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
         if access.view is not None:
             _note(finest, graph, access.tensor, access.view)
     return result
+
+
+def _splits(graph: Graph, formula: Formula, finest: Mapping[str, Dims]) -> dict[Axis, tuple[Axis, ...]]:
+    """The axes of a formula that run over several of the finest dimensions, and one axis for each of those."""
+    splits: dict[Axis, tuple[Axis, ...]] = {}
+    for access in _accesses(formula):
+        shape = access.view or graph.shape(access.tensor)
+        for index, parts in zip(access.indices, _groups(shape, finest.get(access.tensor, shape)), strict=True):
+            axis = index.single
+            if len(parts) > 1 and axis is not None and axis not in splits:
+                splits[axis] = tuple(Axis(f"{axis.name}{k}", extent) for k, extent in enumerate(parts))
+    return splits
 
 
 def _groups(coarse: Dims, fine: Dims) -> list[Dims]:

@@ -96,7 +96,11 @@ def target(name: str) -> dict[str, float]:
 
 def bits(threads: int) -> dict[str, str]:
     """A hash of all weights after three steps with so many threads: LeNet in both layouts, a residual net with batch norm."""
-    cases: list[tuple[str, Graph, Order]] = [("lenet", lenet(), "images"), ("lenet", lenet(), "channels"), ("residual", random_net(1, wide=False), "channels")]
+    cases: list[tuple[str, Graph, Order]] = [
+        ("lenet", lenet(), "images"),
+        ("lenet", lenet(), "channels"),
+        ("residual", random_net(1, wide=False), "channels"),
+    ]
     found: dict[str, str] = {}
     for name, net, order in cases:
         training = Training(net, Executable(schedule(training_graph(net, PLAN), TARGETS["avx512"], 48, order), threads), 41)

@@ -38,7 +38,9 @@ def single(tensors: Tensors) -> dict[str, NDArray[np.float64]]:
     return {name: value.astype(np.float32).astype(np.float64) for name, value in tensors.items()}
 
 
-def execute(exe: Executable, graph: Graph, tensors: Tensors, images: int, scalars: Mapping[str, float] | None = None) -> dict[str, NDArray[np.float32]]:
+def execute(
+    exe: Executable, graph: Graph, tensors: Tensors, images: int, scalars: Mapping[str, float] | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Write the weights, make one step, and return all results and the next value of every updated weight (under the value's name)."""
     for weight in graph.weights:
         exe.write(weight.name, tensors[weight.name].astype(np.float32))

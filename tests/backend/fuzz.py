@@ -1,4 +1,4 @@
-"""Many random nets by hand: `python -m tests.backend.fuzz 2000 [first seed]`. Prints counts, the worst deviation per template, failing seeds."""
+"""Many random nets by hand: `python -m tests.backend.fuzz 2000 [first seed]` prints the worst deviation per template and failing seeds."""
 
 from __future__ import annotations
 

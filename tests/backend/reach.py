@@ -59,13 +59,15 @@ def addresses(launch: Launch, operand: int, images: int, block: int = 0) -> Inte
 
 
 def _read_in_body(launch: Launch, operand: int) -> bool:
-    return launch.tile.body is not None and f"s{operand}" in str(launch.tile.body).replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return (
+        launch.tile.body is not None
+        and f"s{operand}" in str(launch.tile.body).replace("(", " ").replace(")", " ").replace(",", " ").split()
+    )
 
 
 def outside(program: Program, images: int) -> Iterator[str]:
-    """The operands of launches that leave their tensors. Kernels may run over the end of our own, into the room that is kept behind each."""
+    """The operands of launches that leave their tensors. Kernels may run over the end of our own, into the room kept behind each."""
     for segment in program.segments:
-        # Apart, a launch sees one block of images at a time; the last one ends with the batch.
         for launch in segment.launches:
             written = {number for number, _ in launch.tile.results}
             for number, operand in enumerate(launch.operands):

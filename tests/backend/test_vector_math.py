@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from math import erf
 
 import numpy as np
@@ -28,7 +27,10 @@ FLUSHED = 2.0**-126
 UNARIES = tuple(name for name, count in PRIMITIVES.items() if count == 1)
 BINARIES = tuple(name for name, count in PRIMITIVES.items() if count == 2)
 WIDTHS = [(16, True), (8, True), (4, True), (4, False), (1, True), (1, False)]
-SPECIAL = [0.0, 1e-45, 1.1754942e-38, 1.17549435e-38, 1e-8, 0.5, 0.625, 1.0, 2.0**23, 87.0, 88.0, 88.73, 89.0, 103.9, 104.0, 1e4, 3.4028235e38, np.inf]
+SPECIAL = [
+    0.0, 1e-45, 1.1754942e-38, 1.17549435e-38, 1e-8, 0.5, 0.625, 1.0, 2.0**23, 87.0, 88.0, 88.73, 89.0, 103.9, 104.0, 1e4, 3.4028235e38,
+    np.inf,
+]  # fmt: skip
 
 
 def inputs(seed: int = 0) -> Floats:
@@ -78,7 +80,7 @@ def exact(name: str, a: Floats, b: Floats) -> NDArray[np.float64]:
 
 
 def off(found: Floats, true: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The error in units of the last place of the true value; infinite where one of the two is NaN. Infinity is the float after the largest."""
+    """The error in units of the last place of the true value; infinite where one of the two is NaN. Infinity follows the largest float."""
     with np.errstate(all="ignore"):
         nearest = true.astype(np.float32)
         unit = np.maximum(np.spacing(np.abs(nearest)).astype(np.float64), 2.0**-149)
