@@ -199,10 +199,9 @@ def _setting(text: str) -> tuple[str, str]:
 def main() -> NoReturn:
     """Run the command line; the process ends with one of the exit codes above."""
     import gc
-    import os
 
     gc.set_threshold(200_000, 20, 100)  # of what a check makes, nearly all lives to its end: collections only look at it
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than the check
+    environment.without_plugins()
     code = _run()
     if code == INTERRUPTED:
         leave(code)
