@@ -12,7 +12,9 @@ from netspec.layers.arguments import pair
 
 
 def forward(graph: Graph, x: Any, weights: Mapping[str, Any], training: bool = False, keep: bool = False) -> Any:
-    """The (first) output of a graph of layers; with `keep`, all values by name. Dropout is not drawn: its net must not have it in training."""
+    """The (first) output of a graph of layers; with `keep`, all values by name. Dropout is not drawn: its net must not have it in
+    training.
+    """
     values: dict[str, Any] = {graph.inputs[0].name: x}
     for node in graph.layers:
         values[node.output.name] = apply(node, [values[name] for name in node.inputs], weights, training)

@@ -39,7 +39,8 @@ class Node:
 
 @record
 class Op:
-    """After `lower`: formulas that are evaluated together, in order. Several may write disjoint parts of one output; what none writes is zero.
+    """After `lower`: formulas that are evaluated together, in order. Several may write disjoint parts of one output; what none writes is
+    zero.
 
     `outputs` are visible outside; tensors that only these formulas pass on are in `inner`. `origin` is the path of the layer it came from.
     """
@@ -107,7 +108,9 @@ class Graph:
 
 
 def verify(graph: Graph) -> Graph:
-    """Check what every pass must leave true, and return the graph: each name once, defined above its use, indices in range, results covered."""
+    """Check what every pass must leave true, and return the graph: each name once, defined above its use, indices in range, results
+    covered.
+    """
     problems = list(_problems(graph))
     if problems:
         raise AssertionError(f"graph {graph.name}: " + "; ".join(problems[:5]))

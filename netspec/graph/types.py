@@ -65,7 +65,8 @@ class Weight:
 
 @record
 class Computation:
-    """What a layer computes, over its own names: inputs `x` (of a merge `x0`, `x1`, ..), its weights, the result `y`, and what it likes to name between.
+    """What a layer computes, over its own names: inputs `x` (of a merge `x0`, `x1`, ..), its weights, the result `y`, and what it likes
+    to name between.
 
     `gradients`, where given, replaces the derived gradient of all the formulas together: formulas that read d("y") and write d("x") and
     d(weight), for what is better conditioned so. `updates` gives state weights their next value.

@@ -70,11 +70,16 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
             parts = sums if sums > 0 else blocks
             for thread in prange(threads):
                 for part in range(parts * thread // threads, parts * (thread + 1) // threads):
-                    if sums > 0:
-                        _clear(parts_base + part * part_bytes, part_bytes)
-                    for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-                        for n in range(start, end):
-                            _call(launches[n, 0], launches[n, 1], private + thread * private_bytes, block, part, 0, launches[n, 2])
+                    _clear(parts_base + part * part_bytes, part_bytes if sums > 0 else 0)
+                    blocks_of_part = (part * blocks // parts, (part + 1) * blocks // parts)
+                    _take(launches, start, end, private + thread * private_bytes, part, blocks_of_part)
+
+
+def _take(launches, start, end, private, part, blocks):
+    """Take blocks of images, one after the other, through all launches of a segment, in a thread's own memory."""
+    for block in range(blocks[0], blocks[1]):
+        for n in range(start, end):
+            _call(launches[n, 0], launches[n, 1], private, block, part, 0, launches[n, 2])
 
 
 def _step_key(seed, step):
@@ -96,7 +101,8 @@ def _load(source, samples, order, start, seed, epoch, x, y, count, threads):
 def _train(tables, memory, source, samples, order, batch, first, last, seed, epoch, rates, before, control, sums):
     """Steps [first, last) of an epoch: load, step, add up. `before` steps were made in earlier epochs; `rates` are those of this epoch.
 
-    `control`: STOP is looked at before every step; DONE counts the steps made; TROUBLE is set when a step was not finite and changed nothing.
+    `control`: STOP is looked at before every step; DONE counts the steps made; TROUBLE is set when a step was not finite and changed
+    nothing.
     `sums`: loss times samples, correct samples, samples.
     """
     x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
@@ -143,6 +149,7 @@ choose()
 with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)
+    _take = njit(_take)
     run: Callable[..., None] = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
     _load = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_load)
     train: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(_train)

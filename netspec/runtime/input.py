@@ -4,7 +4,6 @@ Every sample is a function of its pixels, the seed, the epoch and its own number
 All arithmetic is float32, in one order, without fused operations: the same bits for any target, but for the last of sin and cos.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false
-# ruff: noqa: PLR0917  (compiled functions are called by position)
 
 from __future__ import annotations
 

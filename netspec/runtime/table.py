@@ -17,7 +17,8 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`segments`: apart, first and last launch, parts. `launches`: address of the driver, address of its record, tasks. `records`: all records.
+    """`segments`: apart, first and last launch, parts. `launches`: address of the driver, address of its record, tasks. `records`: all
+    records.
 
     `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
     """

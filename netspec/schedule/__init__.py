@@ -1,0 +1,1 @@
+"""Graph x Target -> Program: layouts, loops, tiles, memory."""

@@ -1,6 +1,7 @@
 """Where the elements of a tensor lie: dimensions in the order of memory, borders of zeros, images or channels along the lanes.
 
-`channels`: [n][h][w][c], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as many images as a vector
+`channels`: [n][h][w][c], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as many images as a
+vector
 has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
 The border of a tensor is the union of what all formulas read beyond it; it is stored, and holds zeros.
 """
@@ -24,7 +25,8 @@ Order = Literal["channels", "images"]
 class Layout:
     """`strides` and `offset` (of the first element) in floats, `size` in floats per image, per block of images, or in all (no batch).
 
-    `dims` are the finest dimensions in which a formula sees the tensor, `shape` its own where those differ. With `lanes` > 1 the batch runs over blocks of so many images, the lanes innermost.
+    `dims` are the finest dimensions in which a formula sees the tensor, `shape` its own where those differ. With `lanes` > 1 the batch
+    runs over blocks of so many images, the lanes innermost.
     """
 
     dims: tuple[Extent, ...]
@@ -156,7 +158,9 @@ def _channels_last(coarse: tuple[Extent, ...], dims: tuple[Extent, ...]) -> tupl
 
 
 def _weight_orders(graph: Graph, weights: Mapping[str, tuple[Extent, ...]], batched: Mapping[str, Layout]) -> dict[str, tuple[int, ...]]:
-    """Dimensions of a weight: first those that are summed, in the order of the other factor's memory, last those of the result: lanes read it as it lies."""
+    """Dimensions of a weight: first those that are summed, in the order of the other factor's memory, last those of the result: lanes
+    read it as it lies.
+    """
     chosen: dict[str, tuple[int, ...]] = {}
     for op in graph.ops:
         for formula in op.formulas:
@@ -204,7 +208,9 @@ def stride_along(access: Access, axis: Axis, layout: Layout) -> int:
 
 
 def _alike(graph: Graph, weights: Mapping[str, tuple[Extent, ...]]) -> Iterator[tuple[str, str]]:
-    """Pairs of tensors without batch that a formula reads and writes at the same element: a weight and its gradient, its momentum, its next value."""
+    """Pairs of tensors without batch that a formula reads and writes at the same element: a weight and its gradient, its momentum, its
+    next value.
+    """
     links = [(name.removeprefix("d:").partition("#")[0], name) for name in weights if name.startswith("d:")]
     links = [(weight, name) for weight, name in links if weights.get(weight) == weights[name]]
     for op in graph.ops:

@@ -6,7 +6,7 @@ Tensors with a border share only with tensors of the same form: the zeros around
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 ALIGN = 64
@@ -23,11 +23,13 @@ class Piece:
     size: int
     first: int
     last: int
-    form: object = None
+    form: Hashable | None = None
 
 
 def place(pieces: list[Piece]) -> tuple[dict[str, int], int]:
-    """The offset of each buffer and the size of the arena, in floats. Larger pieces first, each at the lowest place that is free while it lives."""
+    """The offset of each buffer and the size of the arena, in floats. Larger pieces first, each at the lowest place that is free while it
+    lives.
+    """
     merged, members = _take_turns(pieces)
     placed: list[tuple[int, Piece]] = []
     offsets: dict[str, int] = {}
@@ -47,7 +49,7 @@ def _take_turns(pieces: list[Piece]) -> tuple[list[Piece], Mapping[str, list[str
     """Pieces with a form become pools that live for ever, each used by one piece after the other."""
     free = [piece for piece in pieces if piece.form is None]
     members = {piece.name: [piece.name] for piece in free}
-    pools: defaultdict[object, list[list[Piece]]] = defaultdict(list)
+    pools: defaultdict[Hashable, list[list[Piece]]] = defaultdict(list)
     for piece in sorted((item for item in pieces if item.form is not None), key=lambda item: (item.first, item.name)):
         pool = next((pool for pool in pools[piece.form] if pool[-1].last < piece.first), None)
         if pool is None:

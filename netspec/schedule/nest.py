@@ -1,6 +1,7 @@
 """From a chain of formulas to loops with strides: the common form that every kernel is made of.
 
-A chain is a formula and the pointwise formulas that follow in registers. Its axes become dimensions of a nest, each with the distance that every
+A chain is a formula and the pointwise formulas that follow in registers. Its axes become dimensions of a nest, each with the distance
+that every
 operand moves per step; neighbours in memory are merged. What a contraction, a pooling or an activation is, shows in the strides alone.
 """
 
@@ -18,7 +19,9 @@ from netspec.schedule.program import Count, Kind, Reduced, ReducedAt, Size, Slot
 FLOAT = 4
 """Bytes of an element."""
 PLAIN = (0.0, 1.0, -1.0, 0.5, 2.0)
-"""Numbers that a kernel may know. All others (a count of pixels, a rate) are operands, so that layers which differ in them share a kernel."""
+"""Numbers that a kernel may know. All others (a count of pixels, a rate) are operands, so that layers which differ in them share a
+kernel.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Nest:
         return dim.name.endswith(".lane") and any(item.external and step for item, step in zip(self.sources, dim.strides, strict=True))
 
     def may_overrun(self, dim: Dim | None) -> bool:
-        """Whether whole vectors along a dimension may run beyond its end: results are written there from their first to their last element, in
+        """Whether whole vectors along a dimension may run beyond its end: results are written there from their first to their last
+        element, in
         memory of our own, which has room behind every tensor; what is read lies side by side there, too.
         """
         if dim is None or not dim.kept or any(other.kept and other is not dim for other in self.dims):
@@ -174,7 +178,8 @@ class _Builder:
                 block = 0 if own or not (around.apart and layout.batched) else strides[0] * (1 if layout.lanes > 1 else around.lanes)
                 part = around.part_stride if leaf.tensor in around.parted else 0
                 external = leaf.tensor in around.external
-                self.sources.append(Source("memory", leaf.tensor, offset * FLOAT, block * FLOAT, part * FLOAT, external=external, size=layout.size))
+                places = (offset * FLOAT, block * FLOAT, part * FLOAT)
+                self.sources.append(Source("memory", leaf.tensor, *places, external=external, size=layout.size))
             case AxisIndex(index) | Random(_, index):
                 stream = leaf.stream if isinstance(leaf, Random) else 0
                 self.sources.append(
@@ -276,9 +281,8 @@ def merge(dims: Sequence[Dim], fixed: set[str]) -> list[Dim]:
             inner = next((item for item in result if item is not outer and _mergeable(outer, item, fixed)), None)
             if inner is not None:
                 assert isinstance(inner.extent, int)
-                extent = (
-                    outer.extent * inner.extent if isinstance(outer.extent, int) else replace(outer.extent, times=outer.extent.times * inner.extent)
-                )
+                whole = outer.extent
+                extent = whole * inner.extent if isinstance(whole, int) else replace(whole, times=whole.times * inner.extent)
                 merged = Dim(f"{outer.name}{inner.name}".replace(".", ""), extent, outer.kept, inner.strides)
                 result = [merged if item is outer else item for item in result if item is not inner]
                 again = True

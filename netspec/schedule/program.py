@@ -89,9 +89,12 @@ class Kind:
 class Tile:
     """A register tile, all that its code depends on; sizes and strides come at run time.
 
-    `rows` x `vectors` accumulators of `lanes` numbers each: combine over `depth` nested loops of `body`, then store `results`, (slot, expression) pairs.
-    `lane_sum`: the lanes, too, are summed. `tail`: the last operand holds how many lanes are left; `ragged`: the operands before it, how many
-    rows and vectors are left. `fills`: lanes that are not there are stored, too, as what zeros give. `clipped`: the loops whose ends are cut where an operand's index leaves its tensor; their operands come before those.
+    `rows` x `vectors` accumulators of `lanes` numbers each: combine over `depth` nested loops of `body`, then store `results`, (slot,
+    expression) pairs.
+    `lane_sum`: the lanes, too, are summed. `tail`: the last operand holds how many lanes are left; `ragged`: the operands before it, how
+    many
+    rows and vectors are left. `fills`: lanes that are not there are stored, too, as what zeros give. `clipped`: the loops whose ends are
+    cut where an operand's index leaves its tensor; their operands come before those.
     """
 
     lanes: int
@@ -133,7 +136,8 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Where an operand of a launch starts: a buffer and an offset in bytes, or a number; how far it moves per row, vector and lane of the tile.
+    """Where an operand of a launch starts: a buffer and an offset in bytes, or a number; how far it moves per row, vector and lane of the
+    tile.
 
     `block` and `part`: how far it moves per block of images and per part, where each thread takes its own blocks through the net.
     Of the position of a clipped loop: the `size` of what it runs over, and how far it moves per `step` of the loop.
@@ -179,7 +183,9 @@ Space = Literal["persistent", "shared", "private", "parts", "external", "scalars
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A piece of memory: its layout's size in floats and where it lies. `offset` is in floats, within its space; `private` space exists once per thread."""
+    """A piece of memory: its layout's size in floats and where it lies. `offset` is in floats, within its space; `private` space exists
+    once per thread.
+    """
 
     name: str
     space: Space

@@ -43,7 +43,7 @@ def choose_order(graph: Graph, target: Target) -> Order:
             shape = graph.shape(formula.out.tensor)
             if work and len(shape) > 1 and isinstance(shape[0], str) and isinstance(shape[1], int):
                 useful += work
-                waste += work * (-(-shape[1] // target.lanes) * target.lanes)  / shape[1]
+                waste += work * (-(-shape[1] // target.lanes) * target.lanes) / shape[1]
     return "images" if waste and useful / waste < NARROW + 0.35 and useful < 5e7 else "channels"
 
 
@@ -177,7 +177,8 @@ class _Scheduler:
         buffers, spaces = self._memory(load, pieces)
         made = tuple(self._segment(apart, steps, buffers) for apart, steps in pieces)
         return Program(
-            self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces, self.part_stride,
+            self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces,
+            self.part_stride,
             (self._segment(False, load, buffers),) if load else (), tuple(self.constants),
         )  # fmt: skip
 
@@ -194,7 +195,9 @@ class _Scheduler:
         return {name for step in steps for name in step.writes}
 
     def _by_image(self, step: _Step) -> list[_Step]:
-        """A sum over batch and pixels as one over the pixels of each image, and one over the images: many tasks, and small rounding errors."""
+        """A sum over batch and pixels as one over the pixels of each image, and one over the images: many tasks, and small rounding
+        errors.
+        """
         formula, name = step.chain.formula, f"{step.chain.formula.out.tensor}/images"
         n = next((axis for axis in formula.reduced if isinstance(axis.extent, str)), None)
         if n is None or formula.combine != "sum" or formula.factors is not None or len(formula.reduced) == 1:
@@ -256,13 +259,16 @@ class _Scheduler:
                 trial = {**self.layouts, f"{access.tensor}/?": layout}
                 formula = _reading(step.chain.formula, access.tensor, f"{access.tensor}/?")
                 nest = build(replace(step.chain, formula=formula), replace(around, layouts=trial))
-                cost = choose(nest, self.target, self.batch).cost + 2.0 * size_of(layout.dims, self.target.lanes if self.apart else self.batch)
+                copied = size_of(layout.dims, self.target.lanes if self.apart else self.batch)
+                cost = choose(nest, self.target, self.batch).cost + 2.0 * copied
                 if cost < best:
                     best, found = cost, (access, layout)
         return found
 
     def _other_layouts(self, formula: Formula, access: Access, other: Access) -> Iterator[Layout]:
-        """Layouts with one of the result's dimensions innermost, where the tensor is read as it is: in its own dimensions, nothing beyond them."""
+        """Layouts with one of the result's dimensions innermost, where the tensor is read as it is: in its own dimensions, nothing beyond
+        them.
+        """
         layout = self.layouts[access.tensor]
         dims = access.view or self.graph.types[access.tensor].type.shape if access.tensor in self.graph.types else layout.dims
         inside = all(self._inside(index.range(), extent) for index, extent in zip(access.indices, dims, strict=True))
@@ -357,6 +363,7 @@ def _reading(formula: Formula, old: str, new: str) -> Formula:
     """The formula with one of its factors read from another tensor, in that tensor's own dimensions."""
     renamed = formula.rename(lambda name: new if name == old else name)
     out = replace(renamed.out, tensor=formula.out.tensor)
+
     def own(leaf: Expr) -> Expr:
         return replace(leaf, view=None) if isinstance(leaf, Access) and leaf.tensor == new else leaf
 

@@ -15,7 +15,9 @@ INSIDE, OUTSIDE = "/in", "/out"
 
 
 def stage(graph: Graph, order: Order) -> tuple[Graph, frozenset[str]]:
-    """The graph with a copy behind every input and before every output of the batch that would lie differently, and the names of what stays outside."""
+    """The graph with a copy behind every input and before every output of the batch that would lie differently, and the names of what
+    stays outside.
+    """
     dims = finest(graph)
     inputs = {value.name: value for value in graph.inputs if _differs(value, order)}
     outputs = {name: graph.types[name] for name in graph.outputs if N in graph.shape(name)}

@@ -1,4 +1,6 @@
-"""The machines that code is generated for: plain data. A host is mapped to one of these by name, never measured, so that bits and goldens do not depend on it."""
+"""The machines that code is generated for: plain data. A host is mapped to one of these by name, never measured, so that bits and goldens
+do not depend on it.
+"""
 
 from __future__ import annotations
 

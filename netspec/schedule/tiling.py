@@ -38,8 +38,6 @@ class Choice:
     cost: float
 
 
-
-
 def tile_nest(name: str, origin: str, nest: Nest, target: Target, batch: int) -> Launch:
     """A launch that evaluates a nest on a target, for up to `batch` images."""
     choice = choose(nest, target, batch)
@@ -97,12 +95,7 @@ def _pairs(nest: Nest, lane: Dim | None, factors: tuple[int, int] | None) -> lis
         if nest.combine == "none" or lane is None or not lane.kept:
             return [(None, lane if lane is not None and lane.kept else None)]
         return [(None, vector) for vector in vectors]
-    pairs: list[tuple[Dim | None, Dim | None]] = []
-    for row in [None, *others]:
-        for vector in vectors:
-            if row is None or vector is None or row is not vector:
-                pairs.append((row, vector))
-    return pairs
+    return [(row, vector) for row in [None, *others] for vector in vectors if row is None or row is not vector]
 
 
 def _bound_by_clips(nest: Nest) -> set[str]:
@@ -242,7 +235,9 @@ class _Assembly:
         return next(i for i, dim in enumerate(inside) if dim.name == clip.dim)
 
     def _around(self) -> list[Dim]:
-        """The loops around the tile, outermost first: whole dimensions by how far the result moves, then blocks of vectors, then of rows."""
+        """The loops around the tile, outermost first: whole dimensions by how far the result moves, then blocks of vectors, then of
+        rows.
+        """
         plain = [dim for dim in self.nest.dims if dim.kept and dim not in (self.lane, self.row, self.vector)]
         plain.sort(key=lambda dim: (isinstance(dim.extent, int), -abs(dim.strides[0])))
         blocks: list[Dim] = []

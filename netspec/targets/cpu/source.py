@@ -23,7 +23,8 @@ def driver_name(tile: Tile) -> str:
 
 
 def driver_source(tile: Tile) -> str:
-    """The module of a driver. The loops around the tile are counted as one: its operands move by the innermost loop's strides, and are placed
+    """The module of a driver. The loops around the tile are counted as one: its operands move by the innermost loop's strides, and are
+    placed
     anew where that loop ends.
     """
     lines = [

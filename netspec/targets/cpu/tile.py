@@ -2,7 +2,8 @@
 
     result[i, j] = expression of (combine over up to three loops of body(operands at i, j))      rows i, vectors j, each of `lanes` numbers
 
-A row of a contraction is one broadcast value, a vector a load; rows x vectors accumulators stay in registers. Whether an operand is broadcast,
+A row of a contraction is one broadcast value, a vector a load; rows x vectors accumulators stay in registers. Whether an operand is
+broadcast,
 loaded or gathered, and whether rows or vectors move it, is part of the tile's identity; how far is read from the launch's record.
 """
 
@@ -38,7 +39,9 @@ def peek(_context: object, plan: object, place: object) -> object:
 
 
 def make_tile(tile: Tile) -> Callable[..., None]:
-    """An intrinsic `tile(plan, pointer, ...)`, one pointer (or number, of an index) per operand, at the tile's first row, vector and lane."""
+    """An intrinsic `tile(plan, pointer, ...)`, one pointer (or number, of an index) per operand, at the tile's first row, vector and
+    lane.
+    """
 
     @intrinsic
     def apply(_context: object, _plan: object, *pointers: object) -> object:
@@ -193,7 +196,8 @@ class _Emitter:
     def _key(self, stream: int) -> Value:
         """The key of a stream in this step: the step's key, which the runtime has mixed from seed and step, and the stream's number."""
         b = self.builder
-        scalars = b.inttoptr(b.load(b.gep(b.inttoptr(self.plan, INT64.as_pointer()), [ir.Constant(INT64, record.SCALARS)])), INT32.as_pointer())
+        place = b.gep(b.inttoptr(self.plan, INT64.as_pointer()), [ir.Constant(INT64, record.SCALARS)])
+        scalars = b.inttoptr(b.load(place), INT32.as_pointer())
         return self.single.mix(b.xor(b.load(scalars), ir.Constant(INT32, stream)))
 
     def _declared(self, name: str, result: ir.Type, arguments: list[Value]) -> Value:
@@ -266,7 +270,8 @@ class _Emitter:
                 b.store(b.fadd(b.load(outer[cell]), b.load(pointer)), outer[cell])
 
     def _in_runs(self) -> bool:
-        """Whether each loop forms a sum of its own, which the one around it adds up: rounding errors then grow with the longest loop, not with
+        """Whether each loop forms a sum of its own, which the one around it adds up: rounding errors then grow with the longest loop, not
+        with
         the product of all. Contractions have no registers left for it.
         """
         return self.tile.combine == "sum" and len(self.cells) <= RUNS
