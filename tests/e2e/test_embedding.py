@@ -140,7 +140,7 @@ def test_mistakes_are_told(net: netspec.Net) -> None:
     with pytest.raises(netspec.UserError, match="4 samples, but 3 labels"):
         net.step(x, labels[:3])
     before = net.weights
-    with pytest.raises(netspec.UserError, match="no weight `c1.wieght`\n.*did you mean `c1.weight`"):
+    with pytest.raises(netspec.UserError, match=r"no weight `c1.wieght`\n.*did you mean `c1.weight`"):
         net.load_weights({"head.bias": np.ones(3), "c1.wieght": np.zeros(3)})
     with pytest.raises(netspec.UserError, match=r"weight `head.bias` is \[3\], got \[4\]"):
         net.load_weights({"head.bias": np.zeros(4)})

@@ -62,7 +62,8 @@ def refused(folder: Path, *arguments: str, code: int = 1) -> str:
         ),
         (
             {"cut": 7},
-            "error: {folder}/digits/train-images-idx3-ubyte: truncated: 40x8x8 elements take 2,576 bytes with the header, found 2,569 bytes\n"
+            "error: {folder}/digits/train-images-idx3-ubyte: truncated: 40x8x8 elements take 2,576 bytes with the header, "
+            "found 2,569 bytes\n"
             "  = help: fetch the file again\n",
         ),
         (None, "error: {folder}/digits: no such folder\n  = help: looked in {folder}\n"),
