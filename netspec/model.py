@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ from netspec.passes.attach_loss import CORRECT, LOSS
 from netspec.runtime.executable import Executable
 from netspec.runtime.host import host_target
 from netspec.runtime.weights import initial
+from netspec.schedule.cuda import schedule_cuda
 from netspec.schedule.layout import Order
 from netspec.schedule.schedule import schedule
 from netspec.schedule.staging import OUTSIDE
@@ -29,8 +30,12 @@ from netspec.syntax.parse import parse
 from netspec.training import TrainPlan
 from netspec.training.losses import CrossEntropy, Term
 
+if TYPE_CHECKING:
+    from netspec.runtime.cuda import CudaExecutable
+
 Floats = NDArray[np.float32]
 Stage = Literal["infer", "train", "gradients", "evaluate"]
+Code = Union[Executable, "CudaExecutable"]
 
 
 def load(path_or_text: str, net: str | None = None, **params: Setting) -> Model:
@@ -133,7 +138,7 @@ class Net:
         self.target = host_target("cuda_sm90" if device == "cuda" else target)
         self.steps = 0
         """Training steps made."""
-        self._ready: dict[Stage, Executable] = {}
+        self._ready: dict[Stage, Code] = {}
         self._current: dict[Stage, int] = {}
         self._version = 0
         self._shapes: dict[Stage, dict[str, tuple[int, ...]]] = {}
@@ -218,7 +223,7 @@ class Net:
 
     # ── how it is made ───────────────────────────────────────────────────────────────────────────
 
-    def executable(self, stage: Stage) -> Executable:
+    def executable(self, stage: Stage) -> Code:
         """The code of a stage, compiled when first asked for, with the current weights."""
         if stage not in self._ready:
             current = self.weights
@@ -230,11 +235,10 @@ class Net:
             self._current[stage] = self._version
         return self._ready[stage]
 
-    def _compiled(self, graph: Graph) -> Executable:
+    def _compiled(self, graph: Graph) -> Code:
         if self.target.kind == "cpu":
             return Executable(schedule(graph, self.target, self.batch, self.layout), self.threads)
         from netspec.runtime.cuda import CudaExecutable
-        from netspec.schedule.cuda import schedule_cuda
 
         return CudaExecutable(schedule_cuda(graph, self.target, self.batch))
 
@@ -255,10 +259,10 @@ class Net:
         self._version += 1
         self._current["train"] = self._version
 
-    def _freshest(self) -> Executable | None:
+    def _freshest(self) -> Code | None:
         return next((run for stage, run in self._ready.items() if self._current[stage] == self._version), None)
 
-    def _write(self, run: Executable, values: Mapping[str, Floats]) -> None:
+    def _write(self, run: Code, values: Mapping[str, Floats]) -> None:
         for name, value in values.items():
             if name in run.program.buffers:
                 run.write(name, value)

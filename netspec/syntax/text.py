@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from typing import cast
 
 from netspec.diagnostics import Span
 from netspec.syntax.tree import Name, Spec
@@ -22,11 +23,12 @@ def _lines(node: object, label: str, depth: int = 0) -> Iterator[str]:
         return
     plain, nested = list[str](), list[tuple[str, object]]()
     for item in fields(node):
-        value = getattr(node, item.name)
-        if isinstance(value, Span) or value is None or value == ():
+        value: object = getattr(node, item.name)
+        if value is None or value == () or isinstance(value, Span):
             continue
-        if isinstance(value, tuple) and any(is_dataclass(part) and not isinstance(part, Name) for part in value):
-            nested += [(f"{item.name}: ", part) for part in value]
+        parts = _items(value)
+        if any(is_dataclass(part) and not isinstance(part, Name) for part in parts):
+            nested += [(item.name + ": ", part) for part in parts]
         elif is_dataclass(value) and not isinstance(value, type | Name):
             nested.append((f"{item.name}: ", value))
         else:
@@ -43,8 +45,12 @@ def _leaf(value: object) -> str:
         case Name(text=name):
             return name
         case tuple():
-            return f"({', '.join(_leaf(item) for item in value)})"
+            return f"({', '.join(map(_leaf, _items(cast(object, value))))})"
         case str() | Fraction():
             return repr(str(value))
         case _:
             return str(value)
+
+
+def _items(value: object) -> tuple[object, ...]:
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()

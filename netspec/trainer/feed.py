@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class Feed:
         counters: Counters,
     ) -> Future[None]:  # fmt: skip
         """Make the steps [first, last) of an epoch whose samples come in this order; `before` steps were made in earlier epochs."""
-        run = self.net.executable("train")
+        run = self._code("train")
         feed, how, y = self._source(samples, augment=True)
         call = self._call(run, y, len(order))
         return self.worker.submit(
@@ -95,7 +96,7 @@ class Feed:
 
     def evaluate(self, samples: Samples, order: NDArray[np.int64], counters: Counters) -> Future[None]:
         """The deployed net's loss and correct answers over the samples in this order."""
-        run = self.net.executable("evaluate")
+        run = self._code("evaluate")
         feed, how, y = self._source(samples, augment=False)
         call = self._call(run, y, len(order))
         return self.worker.submit(self._alone, engine.evaluate, *call, feed, how, order, self.net.batch, counters.control, counters.sums)
@@ -116,6 +117,11 @@ class Feed:
         """A method, so that the thread holds on to the memory it works in, also when nobody waits for it."""
         with alone():
             call(*arguments)
+
+    def _code(self, stage: Literal["train", "evaluate"]) -> Executable:
+        run = self.net.executable(stage)
+        assert isinstance(run, Executable), "epochs in one call are the CPU's"
+        return run
 
     def _source(self, samples: Samples, augment: bool) -> tuple[Source, Tables, NDArray[np.float32]]:
         feed = source(samples.inputs, samples.targets)

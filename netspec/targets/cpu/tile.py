@@ -10,6 +10,7 @@ loaded or gathered, and whether rows or vectors move it, is part of the tile's i
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from llvmlite import ir
 from numba import types
@@ -22,7 +23,7 @@ from netspec.targets.cpu import record
 from netspec.targets.cpu.vector_math import VectorMath
 
 FLOAT, INT1, INT8, INT32, INT64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
-Value = ir.Value
+Value = Any  # llvmlite has no types
 RUNS = 4
 """Accumulators up to which sums are formed in runs."""
 
@@ -86,7 +87,7 @@ class _Emitter:
         memory: dict[tuple[int, int, int], Value] = {}
         stores: list[tuple[int, int, int, Value]] = []
         for i, j in self.cells:
-            inner = {Reduced(): totals.get((i, j)), ReducedAt(): places.get((i, j))}
+            inner: dict[Expr, Value] = {Reduced(): totals.get((i, j)), ReducedAt(): places.get((i, j))}
             for number, expr in tile.results:
                 stores.append((number, i, j, self._expression(expr, i, j, math, memory, self.pointers, inner)))
         for number, i, j, value in stores:

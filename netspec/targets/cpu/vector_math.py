@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from llvmlite import ir
 
 FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
-Value = ir.Value
+Value = Any  # llvmlite has no types
 
 
 class VectorMath:
