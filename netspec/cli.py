@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FINE, WRONG, USAGE, OURS, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: fine, errors in the net or the data, in the command, in netspec; Ctrl-C."""
+SPEC = "a spec, or the name of a bundled net, e.g. resnet50"
 
 
 def check(given: Namespace) -> int:
@@ -133,21 +134,15 @@ def arguments() -> ArgumentParser:
         made.set_defaults(function=function)
         return made
 
-    spec = "a spec, or the name of a bundled net, e.g. resnet50"
     made = command("check", check)
-    made.add_argument("file", metavar="FILE", help=spec)
+    made.add_argument("file", metavar="FILE", help=SPEC)
     _net(made)
     made.add_argument("--format", choices=("table", "json", "md"), default="table")
 
     made = command("train", train)
-    made.add_argument("file", metavar="FILE", nargs="?", help=spec)
+    made.add_argument("file", metavar="FILE", nargs="?", help=SPEC)
     _net(made)
-    made.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made")
-    made.add_argument("--resume", type=Path, metavar="RUN", help="a run folder to go on with")
-    made.add_argument("--max-epochs", type=_positive, metavar="N", help="end after so many epochs")
-    made.add_argument("--seed", type=int, metavar="N", help="instead of the spec's")
-    made.add_argument("--quiet", action="store_true", help="only how it ended")
-    _threads(made)
+    _training(made)
 
     made = command("eval", evaluate)
     _run_folder(made)
@@ -160,7 +155,7 @@ def arguments() -> ArgumentParser:
     made.add_argument("--format", choices=("bars", "json"), default="bars")
 
     made = command("show", show)
-    made.add_argument("file", metavar="FILE", help=spec)
+    made.add_argument("file", metavar="FILE", help=SPEC)
     _net(made)
     made.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
     made.add_argument("--mode", choices=("infer", "train"), default="infer")
@@ -173,6 +168,15 @@ def _net(parser: ArgumentParser) -> None:
     parser.add_argument("--net", metavar="NAME", help="only this net of the file")
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
     parser.add_argument("--target", metavar="NAME", help="avx512, avx2, neon, plain, cuda_sm90; this machine's own if left out")
+
+
+def _training(parser: ArgumentParser) -> None:
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="a run folder to go on with")
+    parser.add_argument("--max-epochs", type=_positive, metavar="N", help="end after so many epochs")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the spec's")
+    parser.add_argument("--quiet", action="store_true", help="only how it ended")
+    _threads(parser)
 
 
 def _threads(parser: ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""The code itself: style, types, who may import whom, lengths."""
