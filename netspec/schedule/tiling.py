@@ -73,7 +73,8 @@ def _lanes(nest: Nest) -> list[Dim | None]:
     if images := [dim for dim in nest.dims if nest.ends_with_batch(dim)]:
         return list(images)
     clipped = {clip.dim for clip in nest.clips}
-    kept: list[Dim | None] = [dim for dim in nest.dims if dim.kept and dim.strides[0]]
+    bound = _bound_by_clips(nest)
+    kept: list[Dim | None] = [dim for dim in nest.dims if dim.kept and dim.strides[0] and dim.name not in bound]
     summed: list[Dim | None] = []
     if nest.combine == "sum":
         summed = [dim for dim in nest.dims if not dim.kept and dim.name not in clipped and _follows(nest, dim)]

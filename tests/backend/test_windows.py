@@ -29,6 +29,13 @@ def test_pools(name: str, arguments: dict[str, object], size: tuple[int, int], o
 
 
 @pytest.mark.parametrize("order", ORDERS)
+def test_of_one_channel_no_pixels_go_along_the_lanes(order: Order) -> None:
+    """Where a window is clipped depends on its position: lanes at different ones cannot share a loop."""
+    graph = probed(LAYERS["maxpool"](k=3, stride=1, pad=1), ((1, 8, 20),))
+    agree(graph, random_tensors(graph, batch=17), order, images=(17, 1, 5), batch=17)
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_of_equal_elements_the_first_is_the_maximum(order: Order) -> None:
     graph = probed(LAYERS["maxpool"](k=3, stride=2, pad=1), ((3, 5, 7),))
     tensors = random_tensors(graph, batch=17)
