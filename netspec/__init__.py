@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from netspec.api import train
+    from netspec.api import Trained, train
     from netspec.checking import check
     from netspec.diagnostics import Diagnostic, SpecError, UsageError, UserError
     from netspec.model import Model, Net, load
@@ -26,6 +26,7 @@ __all__ = [
     "Result",
     "Run",
     "SpecError",
+    "Trained",
     "UsageError",
     "UserError",
     "check",
@@ -42,6 +43,7 @@ _HOMES: Final = {
     "Result": "netspec.trainer.metrics",
     "Run": "netspec.trainer.run",
     "SpecError": "netspec.diagnostics",
+    "Trained": "netspec.api",
     "UsageError": "netspec.diagnostics",
     "UserError": "netspec.diagnostics",
     "check": "netspec.checking",

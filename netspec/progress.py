@@ -70,7 +70,8 @@ class ConsoleProgress:
     def finish(self, result: Result) -> None:
         """Take the bar away and say how it went, also when quiet."""
         self.close()
-        parts = [f"{result.ended} after {result.epochs} epochs in {result.total_seconds:.1f} s (compiling {result.compile_seconds:.1f} s)"]
+        ended = "out of patience" if result.ended == "patience" else result.ended
+        parts = [f"{ended} after {result.epochs} epochs in {result.total_seconds:.1f} s (compiling {result.compile_seconds:.1f} s)"]
         if result.best_epoch is not None:
             parts.append(f"best epoch {result.best_epoch}")
         if result.test_accuracy is not None and result.test_samples is not None:

@@ -103,10 +103,12 @@ class Training:
         self.counters.control[STOP] = 1
 
     def _more(self) -> bool:
+        if self.state.steps >= self.limit:
+            return False
         if self.state.out_of_patience(self.plan):
             self.ended = "patience"
             return False
-        return self.state.steps < self.limit
+        return True
 
     def _epoch(self) -> None:
         """One epoch, or the rest of one: steps, validation, one line, checkpoints."""
