@@ -15,7 +15,7 @@ from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
 from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile, resolve
 from netspec.schedule.targets import Target
 
-LOOPS, DEPTH = 7, 3
+LOOPS, DEPTH = 7, 4
 """How many loops a driver has at most: around the tile and in it."""
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
@@ -196,7 +196,7 @@ class _Assembly:
         if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
             inside.append(_blocked(self.lane, self.lanes))
         if nest.combine == "sum" and _factors(nest) is None:
-            inside = [part for dim in inside for part in (_runs(dim) if len(inside) < DEPTH else [dim])]
+            inside = _in_runs(inside)
         if nest.body is not None and not inside:  # a loop of one step, so that the kernel is that of longer sums
             inside.append(Dim("once", 1, False, (0,) * len(nest.sources)))
         inside.sort(key=self._reading_order)
@@ -310,6 +310,15 @@ class _Assembly:
             name, _, factor = dim.name.partition("/")
             strides.append(moves.get(name, 0) * int(factor or 1))
         return Loop(dim.name, dim.extent, tuple(strides))
+
+
+def _in_runs(dims: list[Dim]) -> list[Dim]:
+    """The loops with long ones in two, as far as a tile has room for them."""
+    result: list[Dim] = []
+    for k, dim in enumerate(dims):
+        room = DEPTH - len(result) - len(dims[k:])
+        result += _runs(dim) if room > 0 else [dim]
+    return result
 
 
 def _runs(dim: Dim) -> list[Dim]:
