@@ -34,7 +34,7 @@ def examples() -> Iterator[Any]:
                 yield pytest.param(kind(**example.arguments), example, order, id=f"{name}-{number}-{order}", marks=marks)
 
 
-@pytest.mark.parametrize(("layer", "example", "order"), examples())
+@pytest.mark.parametrize(("layer", "example", "order"), list(examples()))
 def test_value_and_gradients(layer: Layer, example: Example, order: Order) -> None:
     graph = probed(layer, example.inputs)
     agree(graph, random_tensors(graph, batch=5), order, scalars={"seed": 3, "step": 2})
