@@ -27,10 +27,11 @@ def _environment(changes: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | changes
 
 
-def netspec(*arguments: str | Path, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; `changes` of the environment."""
+def netspec(*arguments: str | Path, cwd: Path, largest_file: int | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `changes` of the environment. No file may grow larger than `largest_file` KiB."""
     command = [sys.executable, "-m", "netspec", *map(str, arguments)]
-    found = subprocess.run(command, capture_output=True, cwd=cwd, env=_environment(changes), check=False, timeout=300)
+    limited = command if largest_file is None else ["bash", "-c", f'ulimit -f {largest_file}; exec "$@"', "bash", *command]
+    found = subprocess.run(limited, capture_output=True, cwd=cwd, env=_environment(changes), check=False, timeout=300)
     return subprocess.CompletedProcess(command, found.returncode, found.stdout.decode(), found.stderr.decode())
 
 

@@ -181,6 +181,18 @@ def test_values_can_be_learnt_too(tmp_path: Path) -> None:
     assert "accuracy" not in done.stdout
 
 
+def test_a_full_disk_does_not_end_a_run(trained: Path, tmp_path: Path) -> None:
+    """The checkpoint that does not fit is told of, what does fit is there, and no half of a file."""
+    done = netspec("train", "--max-epochs", "1", cwd=tmp_path, largest_file=300)
+    assert done.returncode == 0, done.stderr
+    expected = "warning: cannot write runs/LeNet5/1/last.safetensors: file too large; the run goes on, what was saved before stays"
+    assert expected in done.stdout.splitlines()
+    run = tmp_path / "runs" / "LeNet5" / "1"
+    assert sorted(item.name for item in run.iterdir()) == ["best.safetensors", "metrics.csv", "result.json", "spec.net"]
+    assert epochs(run) == epochs(trained)[:2]
+    assert load(run / "best.safetensors").tensors["c1.weight"].shape == (6, 1, 5, 5)
+
+
 @pytest.mark.slow
 def test_lenet_reaches_its_accuracy(tmp_path: Path) -> None:
     """The median over three seeds on the official 10,000 test digits, after training on 4,500."""
