@@ -307,8 +307,8 @@ class _Assembly:
     def _loop(self, dim: Dim) -> Loop:
         strides = list(dim.strides)
         for _, moves in self.extra:
-            name, _, factor = dim.name.partition("/")
-            strides.append(moves.get(name, 0) * int(factor or 1))
+            name, *factors = dim.name.split("/")
+            strides.append(moves.get(name, 0) * prod(map(int, factors)))
         return Loop(dim.name, dim.extent, tuple(strides))
 
 
