@@ -8,10 +8,7 @@ generator never finds a stale module.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +16,8 @@ from types import ModuleType
 import llvmlite
 import numba
 
-from netspec import settings
 from netspec.runtime.cache import private_cache
+from netspec.runtime.modules import import_generated
 from netspec.schedule.program import Program, Tile
 from netspec.targets.cpu import record, source, vector_math
 from netspec.targets.cpu import tile as emitter
@@ -38,7 +35,8 @@ def address(tile: Tile) -> int:
     name = source.driver_name(tile)
     module = _loaded.get(name)
     if module is None:
-        module = _loaded[name] = _import(f"{name}_{_generator()}", source.driver_source(tile))
+        with private_cache():
+            module = _loaded[name] = import_generated("drivers", f"{name}_{_generator()}", source.driver_source(tile))
     return int(getattr(module, name).address)
 
 
@@ -50,20 +48,3 @@ def _generator() -> str:
         assert module.__file__
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _import(name: str, text: str) -> ModuleType:
-    folder = settings.cache_folder() / "drivers"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{name}.py"
-    if not path.exists() or path.read_text() != text:
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-            file.write(text)
-        os.replace(file.name, path)
-    spec = importlib.util.spec_from_file_location(f"netspec_driver_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Numba looks the module up by name when it loads cached code
-    with private_cache():
-        spec.loader.exec_module(module)
-    return module

@@ -4,15 +4,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from importlib.util import find_spec
 from types import ModuleType
 
-from netspec import settings
 from netspec.diagnostics import UserError
+from netspec.runtime.modules import import_generated
 from netspec.schedule.cuda_program import CudaProgram
 from netspec.targets.cuda.source import source
 
@@ -40,16 +36,4 @@ def import_kernels(program: CudaProgram) -> ModuleType:
     """The module, its functions not compiled yet: this takes numba-cuda but no GPU."""
     text = source(program)
     name = f"kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    folder = settings.cache_folder() / "cuda"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{name}.py"
-    if not path.exists() or path.read_text() != text:
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-            file.write(text)
-        os.replace(file.name, path)
-    spec = importlib.util.spec_from_file_location(f"netspec_cuda_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_generated("cuda", name, text)
