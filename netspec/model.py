@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Union
@@ -19,11 +19,13 @@ from netspec.graph.graph import Graph
 from netspec.graph.types import Shape, Weight
 from netspec.kernels.formula import d
 from netspec.passes.attach_loss import CORRECT, LOSS
+from netspec.runtime import room
 from netspec.runtime.executable import Executable
 from netspec.runtime.host import host_target
 from netspec.runtime.weights import initial
 from netspec.schedule.cuda import schedule_cuda
 from netspec.schedule.layout import Order
+from netspec.schedule.program import Program
 from netspec.schedule.schedule import schedule
 from netspec.schedule.staging import OUTSIDE
 from netspec.syntax.parse import parse
@@ -142,6 +144,8 @@ class Net:
         self._current: dict[Stage, int] = {}
         self._version = 0
         self._shapes: dict[Stage, dict[str, tuple[int, ...]]] = {}
+        self._room = room.free()
+        self._needs: list[Callable[[int], Program]] = []
         self._initial = initial(model.graph.weights, seed)
         (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
 
@@ -237,10 +241,18 @@ class Net:
 
     def _compiled(self, graph: Graph) -> Code:
         if self.target.kind == "cpu":
-            return Executable(schedule(graph, self.target, self.batch, self.layout), self.threads)
+            return Executable(self._fitting(graph), self.threads)
         from netspec.runtime.cuda import CudaExecutable
 
         return CudaExecutable(schedule_cuda(graph, self.target, self.batch))
+
+    def _fitting(self, graph: Graph) -> Program:
+        """The program, where it fits beside those that are there. Raises UserError where it does not."""
+        program = schedule(graph, self.target, self.batch, self.layout)
+        self._needs.append(lambda batch: program if batch == self.batch else schedule(graph, self.target, batch, self.layout))
+        if self._room is not None:
+            room.check(self.batch, self._room, lambda batch: sum(room.needed(made(batch), self.threads) for made in self._needs))
+        return program
 
     def _graph(self, stage: Stage) -> Graph:
         match stage:

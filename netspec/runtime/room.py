@@ -1,0 +1,75 @@
+"""Whether a program's memory fits into what is free: told before it is taken, for a system that is out of memory ends a process unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from netspec.diagnostics import UserError
+from netspec.schedule.program import Program
+
+
+def needed(program: Program, threads: int) -> int:
+    """The bytes that an executable takes for its arenas."""
+    sizes = dict(program.spaces)
+    return 4 * (sum(sizes.values()) + (threads - 1) * sizes.get("private", 0))
+
+
+def free() -> int | None:
+    """The bytes that this process may still take: of the machine, its control group and its own limit; None where that is not known."""
+    found = [room for room in (_machine(), _group(), _limit()) if room is not None]
+    return min(found, default=None)
+
+
+def check(batch: int, room: int, need: Callable[[int], int]) -> None:
+    """Raise UserError, with the largest batch that fits, where `need(batch)` bytes are more than there is room for."""
+    if need(batch) <= room:
+        return
+    fits = _largest(batch, room, need)
+    mend = f"`batch = {fits}` fits" if fits else "not even a batch of 1 fits"
+    raise UserError(f"a batch of {batch} takes {_told(need(batch))} of memory, {_told(room)} are free", mend)
+
+
+def _largest(batch: int, room: int, need: Callable[[int], int]) -> int:
+    """By the line through two batches, then down until it is true."""
+    half = batch // 2
+    if half == 0:
+        return 0
+    slope = max(1, (need(batch) - need(half)) // (batch - half))
+    found = min(batch - 1, max(0, half + (room - need(half)) // slope))
+    while found and need(found) > room:
+        found = found * 9 // 10
+    return found
+
+
+def _machine() -> int | None:
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What is left to a container. Pages of files in its cache can be given back."""
+    try:
+        limit, used = (root / "memory.max").read_text(), (root / "memory.current").read_text()
+        kept = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
+        return None if limit.strip() == "max" else max(0, int(limit) - int(used) + int(kept["inactive_file"]))
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _limit() -> int | None:
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        return None if limit == resource.RLIM_INFINITY else max(0, limit - taken)
+    except (ImportError, OSError, ValueError):
+        return None
+
+
+def _told(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
