@@ -143,7 +143,7 @@ class Net:
         self._ready: dict[Stage, Code] = {}
         self._current: dict[Stage, int] = {}
         self._version = 0
-        self._shapes: dict[Stage, dict[str, tuple[int, ...]]] = {}
+        self._graphs: dict[Stage, Graph] = {}
         self._room = room.free()
         self._needs: list[Callable[[int], Program]] = []
         self._initial = initial(model.graph.weights, seed)
@@ -221,9 +221,7 @@ class Net:
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all that training changes: weights, running statistics, and what the optimizer keeps."""
-        persistent = self._graph("train").weights if "train" not in self._shapes else ()
-        self._shapes.setdefault("train", {weight.name: _shape(weight) for weight in persistent})
-        return self._shapes["train"]
+        return {weight.name: _shape(weight) for weight in self._graph("train").weights}
 
     # ── how it is made ───────────────────────────────────────────────────────────────────────────
 
@@ -255,6 +253,11 @@ class Net:
         return program
 
     def _graph(self, stage: Stage) -> Graph:
+        if stage not in self._graphs:
+            self._graphs[stage] = self._made(stage)
+        return self._graphs[stage]
+
+    def _made(self, stage: Stage) -> Graph:
         match stage:
             case "infer":
                 return inference_graph(self.model.graph)

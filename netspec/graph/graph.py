@@ -11,7 +11,7 @@ from netspec.diagnostics import Span
 from netspec.graph.types import Layer, Value, Weight
 from netspec.kernels.affine import Affine, Extent
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, accesses
+from netspec.kernels.scalar import Access
 from netspec.records import record
 
 
@@ -143,7 +143,7 @@ def _op_problems(graph: Graph, op: Op) -> Iterator[str]:
     written: set[str] = set()
     for formula in op.formulas:
         written |= set(formula.writes)
-        for access in (formula.out, *accesses(formula.body), *([formula.argument] if formula.argument else [])):
+        for access in formula.accesses:
             yield from _access_problems(graph, formula, access)
     yield from (f"{op.name} does not write {value.name}" for value in op.outputs + op.inner if value.name not in written)
     for value in op.outputs + op.inner:

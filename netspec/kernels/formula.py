@@ -48,6 +48,11 @@ class Formula:
         return tuple(axis for axis in self.axes if axis not in kept)
 
     @property
+    def accesses(self) -> tuple[Access, ...]:
+        """The result, what the body reads (with repetitions), and the argument of the maximum."""
+        return (self.out, *accesses(self.body), *([self.argument] if self.argument else []))
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The tensors that the body reads, once each, in order."""
         return tuple(dict.fromkeys(access.tensor for access in accesses(self.body)))

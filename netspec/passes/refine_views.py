@@ -15,7 +15,7 @@ from itertools import takewhile
 from netspec.graph.graph import Graph
 from netspec.kernels.affine import Affine, Axis, Extent, affine
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, accesses, transform
+from netspec.kernels.scalar import Access, AxisIndex, Expr, Random, transform
 
 Dims = tuple[Extent, ...]
 
@@ -25,7 +25,7 @@ def refine_views(graph: Graph) -> Graph:
     finest: dict[str, Dims] = {}
     for op in graph.ops:
         for formula in op.formulas:
-            for access in _accesses(formula):
+            for access in formula.accesses:
                 if access.view is not None:
                     _note(finest, graph, access.tensor, access.view)
     if not finest:
@@ -38,10 +38,6 @@ def refine_views(graph: Graph) -> Graph:
             if formulas != op.formulas:
                 ops[i], changed = replace(op, formulas=formulas), True
     return replace(graph, nodes=tuple(ops))
-
-
-def _accesses(formula: Formula) -> tuple[Access, ...]:
-    return (formula.out, *accesses(formula.body), *([formula.argument] if formula.argument else []))
 
 
 def _note(finest: dict[str, Dims], graph: Graph, tensor: str, view: Dims) -> None:
@@ -70,7 +66,7 @@ def common_refinement(a: Dims, b: Dims) -> Dims:
 def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
     """Split the axes of one formula where one of its tensors has finer dimensions than it sees; note what that makes finer in turn."""
     splits = _splits(graph, formula, finest)
-    if not splits or not all(_splittable(graph, access, splits) for access in _accesses(formula)):
+    if not splits or not all(_splittable(graph, access, splits) for access in formula.accesses):
         return formula
 
     def change(leaf: Expr) -> Expr:
@@ -89,7 +85,7 @@ def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
     assert isinstance(out, Access)
     assert argument is None or isinstance(argument, Access)
     result = Formula(out, transform(formula.body, change), formula.combine, argument)
-    for access in _accesses(result):
+    for access in result.accesses:
         if access.view is not None:
             _note(finest, graph, access.tensor, access.view)
     return result
@@ -98,7 +94,7 @@ def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
 def _splits(graph: Graph, formula: Formula, finest: Mapping[str, Dims]) -> dict[Axis, tuple[Axis, ...]]:
     """The axes of a formula that run over several of the finest dimensions, and one axis for each of those."""
     splits: dict[Axis, tuple[Axis, ...]] = {}
-    for access in _accesses(formula):
+    for access in formula.accesses:
         shape = access.view or graph.shape(access.tensor)
         for index, parts in zip(access.indices, _groups(shape, finest.get(access.tensor, shape)), strict=True):
             axis = index.single

@@ -16,7 +16,7 @@ from typing import Literal
 from netspec.graph.graph import Graph
 from netspec.kernels.affine import Axis, Extent
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, accesses
+from netspec.kernels.scalar import Access
 
 Order = Literal["channels", "images"]
 
@@ -107,15 +107,10 @@ def arrange(dims: tuple[Extent, ...], order: Iterable[int], border: tuple[tuple[
     return Layout(dims, tuple(strides), offset, step, lanes, border)
 
 
-def all_accesses(formula: Formula) -> tuple[Access, ...]:
-    """The result, what the body reads, and the argument of the maximum."""
-    return (formula.out, *accesses(formula.body), *([formula.argument] if formula.argument else []))
-
-
 def _every_access(graph: Graph) -> Iterator[Access]:
     for op in graph.ops:
         for formula in op.formulas:
-            yield from all_accesses(formula)
+            yield from formula.accesses
 
 
 def finest(graph: Graph) -> dict[str, tuple[Extent, ...]]:
@@ -215,7 +210,7 @@ def _alike(graph: Graph, weights: Mapping[str, tuple[Extent, ...]]) -> Iterator[
     links = [(weight, name) for weight, name in links if weights.get(weight) == weights[name]]
     for op in graph.ops:
         for formula in op.formulas:
-            for access in all_accesses(formula):
+            for access in formula.accesses:
                 same = access.indices == formula.out.indices and access.tensor != formula.out.tensor
                 if same and {access.tensor, formula.out.tensor} <= weights.keys() and formula.combine == "none":
                     links.append((access.tensor, formula.out.tensor))

@@ -24,8 +24,8 @@ from netspec.schedule.tiling import choose, tile_nest
 
 PARTS = 8
 """Sums over the batch are formed in at most so many parts."""
-NARROW = 0.5
-"""Images go along the lanes where channels would fill less than this share of them."""
+FILLED, SMALL = 0.85, 5e7
+"""Images go along the lanes where channels would fill less than this share of them, in graphs of fewer multiplications per image."""
 
 
 def schedule(graph: Graph, target: Target, batch: int, order: Order | None = None) -> Program:
@@ -35,7 +35,7 @@ def schedule(graph: Graph, target: Target, batch: int, order: Order | None = Non
 
 
 def choose_order(graph: Graph, target: Target) -> Order:
-    """Images along the lanes when, counted by multiplications, channels would leave them more than half empty or the net is tiny."""
+    """Images along the lanes when the graph is small and channels, counted by multiplications, would leave too many lanes empty."""
     useful = waste = 0.0
     for op in graph.ops:
         for formula in op.formulas:
@@ -44,7 +44,7 @@ def choose_order(graph: Graph, target: Target) -> Order:
             if work and len(shape) > 1 and isinstance(shape[0], str) and isinstance(shape[1], int):
                 useful += work
                 waste += work * (-(-shape[1] // target.lanes) * target.lanes) / shape[1]
-    return "images" if waste and useful / waste < NARROW + 0.35 and useful < 5e7 else "channels"
+    return "images" if waste and useful / waste < FILLED and useful < SMALL else "channels"
 
 
 @dataclass(frozen=True, slots=True)
