@@ -25,7 +25,7 @@ class Executable:
 
     def __init__(self, program: Program, threads: int) -> None:
         self.program, self.threads = program, threads
-        self.drivers = build(program)
+        self.drivers = build(program.tiles)
         sizes = dict(program.spaces)
         self.private_bytes = -(-4 * sizes.get("private", 0) // 4096) * 4096
         sizes["private"] = self.private_bytes // 4 * threads

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+from pathlib import Path
 from types import ModuleType
 
 from netspec import settings
@@ -19,7 +20,7 @@ IMPORTS = {
     "numpy",
     "netspec.kernels.scalar",
     "netspec.schedule.program",
-    "netspec.targets.cpu.tile",
+    "netspec.targets.cpu.driver",
     "netspec.targets.cuda.functions",
 }
 BUILTINS = {"range", "float", "int"}
@@ -29,15 +30,29 @@ NEVER = (ast.Import, ast.Lambda, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Asy
 
 def import_generated(folder: str, name: str, text: str) -> ModuleType:
     """Import the module `name` with this text, which is written to `folder` of the private cache unless it is there already."""
-    check(text)
     place = settings.cache_folder() / folder
     place.mkdir(mode=0o700, exist_ok=True)
-    path = place / f"{name}.py"
+    write_generated(place / f"{name}.py", text)
+    return import_written(place / f"{name}.py")
+
+
+def write_generated(path: Path, text: str) -> None:
+    """Check a module's text and write it, at once and whole."""
+    check(text)
     if not path.exists() or path.read_text() != text:
-        with tempfile.NamedTemporaryFile("w", dir=place, suffix=".tmp", delete=False) as file:
-            file.write(text)
-        os.replace(file.name, path)
-    spec = importlib.util.spec_from_file_location(f"netspec_{folder}_{name}", path)
+        write_whole(path, text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees a part of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+def import_written(path: Path) -> ModuleType:
+    """Import a module that was written to the private cache."""
+    spec = importlib.util.spec_from_file_location(f"netspec_generated_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Numba looks the module up by name when it loads cached code

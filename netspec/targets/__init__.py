@@ -6,7 +6,7 @@ from netspec.schedule.program import Program
 
 
 def sources(program: Program) -> str:
-    """All generated modules of a program, one behind the other."""
-    from netspec.targets.cpu.source import driver_source
+    """The generated module of a program, were all its drivers compiled together."""
+    from netspec.targets.cpu.source import module_source
 
-    return "\n\n".join(driver_source(tile) for tile in program.tiles)
+    return module_source(program.tiles)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspec.graph.graph import Graph
+from netspec.kernels.formula import d
 from netspec.passes import run
 from netspec.passes.attach_loss import LOSS, AttachLoss, count_correct
 from netspec.passes.differentiate import Differentiate
@@ -17,15 +19,16 @@ from netspec.schedule.layout import Order
 from netspec.training.losses import CrossEntropy, Term
 from tests.backend.compiled import compiled, execute, optimised
 from tests.tolerances import TOLERANCES
-from tests.twin import likely_weights
+from tests.twin import forward, likely_weights
 
 Tensors = dict[str, NDArray[np.float64]]
+SMOOTHING = 0.05
 SCALARS = {"seed": 11, "step": 4}
 
 
 def with_gradients(net: Graph) -> Graph:
     """Loss, correct answers and gradients, before any optimisation."""
-    term = Term(1.0, CrossEntropy(label_smoothing=0.05))
+    term = Term(1.0, CrossEntropy(label_smoothing=SMOOTHING))
     return run(net, (AttachLoss(term, net.outputs[0], "label"), Lower(training=True), count_correct, Differentiate(LOSS)))
 
 
@@ -58,3 +61,38 @@ def check_net(net: Graph, order: Order, *, images: int = 5, batch: int = 16, see
     expected = reference.run(graph, tensors, SCALARS, images)
     lean = optimised(graph)
     return deviation(execute(compiled(lean, order, batch, target), lean, tensors, images, SCALARS), expected)
+
+
+def apart_from_pytorch(net: Graph, *, images: int = 5, seed: int = 0) -> float:
+    """How far the reference is from PyTorch, both in float64: the worst relative error of logits, loss and gradients.
+
+    Of a net with dropout, whose draws differ, the logits in inference alone.
+    """
+    import torch
+
+    tensors = tensors_of(net, images, seed)
+    dropped = any(node.layer.name == "dropout" for node in net.layers)
+    theirs = {name: torch.tensor(value) for name, value in tensors.items()}
+    trained = [] if dropped else [weight.name for weight in net.weights if weight.role == "trainable"]
+    for name in trained:
+        theirs[name].requires_grad_()
+    logits = forward(net, theirs[net.inputs[0].name], theirs, training=not dropped)
+    found = {net.outputs[0]: logits.detach().numpy()}
+    if dropped:
+        expected = reference.run(run(net, (Lower(training=False),)), tensors, batch=images)
+    else:
+        expected = reference.run(with_gradients(net), tensors, SCALARS, images)
+        loss = torch.nn.functional.cross_entropy(logits, theirs["label"].long(), label_smoothing=SMOOTHING)
+        loss.backward()
+        found |= {LOSS: loss.detach().numpy().reshape(1), **{d(name): grad(theirs[name]) for name in trained}}
+    largest = max((float(np.abs(expected[d(name)]).max()) for name in trained), default=0.0)
+    return max(
+        float(np.abs(value - expected[name]).max())
+        / max(float(np.abs(expected[name]).max()), largest if name.startswith("d:") else 0.0, 1e-6)
+        for name, value in found.items()
+    )
+
+
+def grad(tensor: Any) -> NDArray[np.float64]:
+    """The gradient that PyTorch left at a tensor; zeros where nothing of it reached the loss."""
+    return np.zeros(tuple(tensor.shape)) if tensor.grad is None else tensor.grad.numpy()

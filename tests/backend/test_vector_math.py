@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from netspec.kernels.scalar import PRIMITIVES, Call
-from netspec.runtime.build import address
+from netspec.runtime.build import build
 from netspec.runtime.reference import BINARY, UNARY
 from netspec.schedule.program import Kind, Slot, Tile
 from netspec.targets.cpu import record
@@ -60,7 +60,7 @@ def run(lanes: int, fma: bool, a: Floats, b: Floats) -> dict[str, Floats]:
     plan[record.LOOP_EXTENT] = len(a) // lanes
     for n, array in enumerate((*results.values(), a, b)):
         plan[record.field(n, record.ADDRESS)], plan[record.field(n, record.LOOP)] = array.ctypes.data, 4 * lanes
-    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(address(made))(plan.ctypes.data, 0, 0, 0, 0, len(a) // lanes)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(build([made])[made])(plan.ctypes.data, 0, 0, 0, 0, len(a) // lanes)
     return results
 
 

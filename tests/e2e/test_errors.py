@@ -232,6 +232,6 @@ def test_no_text_of_a_spec_reaches_generated_source(tmp_path: Path, mode: str) -
     (tmp_path / "a.net").write_text(HOSTILE + SPEC[SPEC.index("train A") :])
     done = netspec("show", "a.net", "--emit", "source", "--mode", mode, "--target", "avx512", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "make_tile(" in done.stdout
+    assert "make_drivers(" in done.stdout
     for word in ("__import__", "os_system_rm_rf", "def_eval_exec", "echo", "a.net", "image"):
         assert word not in done.stdout, word

@@ -6,11 +6,11 @@ import pytest
 
 from netspec.runtime.modules import check
 from netspec.schedule.program import Kind, Slot, Tile
-from netspec.targets.cpu.source import driver_source
+from netspec.targets.cpu.source import module_source
 
 
-def test_a_driver_passes() -> None:
-    check(driver_source(Tile(16, 1, 4, (Kind(lane="vector", vectors=True), Kind()), ((0, Slot(1)),))))
+def test_drivers_pass() -> None:
+    check(module_source([Tile(16, 1, 4, (Kind(lane="vector", vectors=True), Kind()), ((0, Slot(1)),))]))
 
 
 @pytest.mark.parametrize(

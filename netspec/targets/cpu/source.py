@@ -1,89 +1,44 @@
-"""The driver of a tile as Python source: the loops around it, in a module of its own that every net shares.
+"""A module of drivers as Python source: the tiles that it has code for, and the one function that tells where each driver stands.
 
-A driver carries no text of any spec: its name is a hash of what it computes, sizes and strides come from the launch's record.
+A module carries no text of any spec: tiles are all it knows of a net. It is real, readable Python, and what Numba's cache compiles once.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 
 from netspec.kernels.scalar import Expr
 from netspec.schedule.program import Tile
-from netspec.targets.cpu import record
+from netspec.targets.cpu.driver import driver_name
 
-SIGNATURE = "void(int64, int64, int64, int64, int64, int64)"
+HEAD = '''"""Drivers of register tiles; netspec/targets/cpu/driver.py says what they do.
 
+Written by netspec; do not edit.
+"""
 
-def driver_name(tile: Tile) -> str:
-    """What it is, and a hash that tells it from all others."""
-    what = "map" if tile.body is None else "dot" if str(tile.body).count("*") == 1 and tile.combine == "sum" else tile.combine
-    digest = hashlib.sha256(repr(tile).encode()).hexdigest()[:12]
-    return f"{what}_{tile.rows}x{tile.vectors}x{tile.lanes}_{digest}"
+from numba import cfunc
 
+from netspec.kernels.scalar import Call, Constant
+from netspec.schedule.program import Kind, Reduced, ReducedAt, Slot, Tile
+from netspec.targets.cpu.driver import make_drivers
 
-def driver_source(tile: Tile) -> str:
-    """The module of a driver. The loops around the tile are counted as one: its operands move by the innermost loop's strides, and are
-    placed
-    anew where that loop ends.
-    """
-    lines = [
-        f'"""{_words(tile)}',
-        "",
-        "Written by netspec; do not edit.",
-        '"""',
-        "",
-        "from numba import cfunc",
-        "",
-        "from netspec.kernels.scalar import Call, Constant",
-        "from netspec.schedule.program import Kind, Reduced, ReducedAt, Slot, Tile",
-        "from netspec.targets.cpu.tile import make_tile, peek",
-        "",
-        "tile = make_tile(",
-        *_indented(literal(tile)),
-        ")",
-        "",
-        "",
-        f'@cfunc("{SIGNATURE}", cache=True, error_model="numpy")',
-        f"def {driver_name(tile)}(plan, private, block, part, first, last):",
-        *("    " + line for line in _body(range(len(tile.kinds)))),
-    ]
-    return "\n".join(lines) + "\n"
+TILES = (
+'''
+TAIL = """\
+)
+drivers = make_drivers(TILES)
 
 
-def _body(operands: range) -> list[str]:
-    moves = [f"p{n} += index * peek(plan, {record.field(n, record.LOOP)} + loop)" for n in operands]
-    return [
-        *(f"o{n} = p{n} = {_origin(n)}" for n in operands),
-        *(f"step{n} = peek(plan, {record.field(n, record.LOOP)})" for n in operands),
-        "left = 0",
-        "for task in range(first, last):",
-        "    if left == 0:",
-        f"        extent = peek(plan, {record.LOOP_EXTENT})",
-        "        rest = task // extent",
-        "        index = task - rest * extent",
-        "        left = extent - index",
-        *(f"        p{n} = o{n} + index * step{n}" for n in operands),
-        "        loop = 1",
-        "        while rest > 0:",
-        f"            extent = peek(plan, {record.LOOP_EXTENT} + loop)",
-        "            index = rest % extent",
-        "            rest //= extent",
-        *(f"            {line}" for line in moves),
-        "            loop += 1",
-        f"    tile(plan, {', '.join(f'p{n}' for n in operands)})",
-        *(f"    p{n} += step{n}" for n in operands),
-        "    left -= 1",
-    ]
+@cfunc("int64(int64)", cache=True)
+def address(number):
+    return drivers(number)
+"""
 
 
-def _origin(n: int) -> str:
-    place = [f"peek(plan, {record.field(n, name)})" for name in (record.ADDRESS, record.PRIVATE, record.BLOCK, record.PART)]
-    return f"{place[0]} + private * {place[1]} + block * {place[2]} + part * {place[3]}"
-
-
-def _words(tile: Tile) -> str:
-    return f"{tile}.".replace("\\", "")
+def module_source(tiles: Sequence[Tile]) -> str:
+    """The module whose `address(number)` is the machine code for the tile of that number."""
+    return HEAD + "".join(f"    # {number}: {driver_name(tile)}\n{_literal_lines(tile)}" for number, tile in enumerate(tiles)) + TAIL
 
 
 def literal(value: object) -> str:
@@ -99,15 +54,8 @@ def literal(value: object) -> str:
     return repr(value)
 
 
-def _indented(text: str) -> list[str]:
+def _literal_lines(tile: Tile) -> str:
     """The literal of a tile, one field a line."""
-    inside, depth, line = text[len("Tile(") : -1], 0, ""
-    lines = ["    Tile("]
-    for character in inside:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            lines.append(f"        {line.strip()},")
-            line = ""
-        else:
-            line += character
-    return [*lines, f"        {line.strip()},", "    )"]
+    shown = [(item.name, getattr(tile, item.name)) for item in fields(tile) if getattr(tile, item.name) != item.default]
+    lines = (f"        {name}={literal(value)},\n" for name, value in shown)
+    return f"    Tile(\n{''.join(lines)}    ),\n"

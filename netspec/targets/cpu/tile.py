@@ -3,19 +3,15 @@
     result[i, j] = expression of (combine over up to three loops of body(operands at i, j))      rows i, vectors j, each of `lanes` numbers
 
 A row of a contraction is one broadcast value, a vector a load; rows x vectors accumulators stay in registers. Whether an operand is
-broadcast,
-loaded or gathered, and whether rows or vectors move it, is part of the tile's identity; how far is read from the launch's record.
+broadcast, loaded or gathered, and whether rows or vectors move it, is part of the tile's identity; how far, the launch's record tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from netspec.kernels.scalar import Call, Constant, Expr
 from netspec.schedule.program import Kind, Reduced, ReducedAt, Slot, Tile
@@ -28,33 +24,11 @@ RUNS = 4
 """Accumulators up to which sums are formed in runs."""
 
 
-@intrinsic
-def peek(_context: object, plan: object, place: object) -> object:
-    """Read a number of a launch's record."""
-
-    def generate(_context: object, builder: ir.IRBuilder, _signature: object, arguments: tuple[Value, Value]) -> Value:
-        plan, place = arguments
-        return builder.load(builder.gep(builder.inttoptr(plan, INT64.as_pointer()), [place]))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-def make_tile(tile: Tile) -> Callable[..., None]:
-    """An intrinsic `tile(plan, pointer, ...)`, one pointer (or number, of an index) per operand, at the tile's first row, vector and
-    lane.
+def emit_tile(tile: Tile, builder: ir.IRBuilder, plan: Value, pointers: list[Value]) -> None:
+    """Emit a tile at the builder's position. One pointer (or number, of an index) per operand, at the tile's first row, vector and lane;
+    `plan` is the address of the launch's record.
     """
-
-    @intrinsic
-    def apply(_context: object, _plan: object, *pointers: object) -> object:
-        def generate(context: object, builder: ir.IRBuilder, _signature: object, arguments: list[Value]) -> Value:
-            plan, packed = arguments
-            unpacked = cgutils.unpack_tuple(builder, packed, len(tile.kinds))
-            _Emitter(tile, builder, plan, list(unpacked)).emit()
-            return context.get_dummy_value()  # pyright: ignore
-
-        return types.void(types.int64, types.StarArgTuple(pointers)), generate
-
-    return apply
+    _Emitter(tile, builder, plan, pointers).emit()
 
 
 class _Emitter:
@@ -99,7 +73,8 @@ class _Emitter:
         key = operand, name
         if key not in self.strides:
             place = ir.Constant(INT64, record.field(operand, name))
-            self.strides[key] = self.builder.load(self.builder.gep(self.builder.inttoptr(self.plan, INT64.as_pointer()), [place]))
+            with self.builder.goto_entry_block():  # read once, not with every tile
+                self.strides[key] = self.builder.load(self.builder.gep(self.builder.inttoptr(self.plan, INT64.as_pointer()), [place]))
         return self.strides[key]
 
     def _bounded(self, number: int, what: str) -> Value:
