@@ -205,7 +205,6 @@ def main() -> NoReturn:
     import gc
 
     gc.set_threshold(200_000, 20, 100)  # of what a check makes, nearly all lives to its end: collections only look at it
-    environment.without_plugins()
     code = _run()
     if code == INTERRUPTED:
         leave(code)

@@ -79,11 +79,6 @@ def wait_briefly() -> None:
         os.environ["GOMP_SPINCOUNT"] = "2000"
 
 
-def without_plugins() -> None:
-    """Keep pydantic, before it is loaded, from looking for plugins in all that is installed: that takes longer than a check."""
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-
-
 def target() -> str | None:
     """The target that NETSPEC_TARGET names, None for this machine's own."""
     return os.environ.get("NETSPEC_TARGET") or None

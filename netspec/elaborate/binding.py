@@ -1,4 +1,4 @@
-"""Arguments of the language -> typed, frozen models (layers and declarations alike), or diagnostics that point at the argument.
+"""Arguments of the language -> typed, frozen values (layers and declarations alike), or diagnostics that point at the argument.
 
 Whole numbers become int, other numbers float, yes and no bool, lists and dims tuples, bare words and strings str, `a..b` a pair.
 """
@@ -9,9 +9,7 @@ from collections.abc import Callable as Function
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Final, TypeVar
 
 from netspec.diagnostics import Fix, Label, Span, nearest
 from netspec.elaborate.arithmetic import size
@@ -34,13 +32,14 @@ from netspec.elaborate.values import (
 )
 from netspec.layers import LAYERS
 from netspec.records import record
+from netspec.schema import ArgumentError, Schema
 from netspec.syntax import tree
 
 LATER: Final = frozenset({"weight", "init", "connect"})
 """Arguments of linear layers that are part of the language and not supported yet."""
 LINEAR: Final = frozenset({"conv", "convt", "dense"})
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Schema)
 
 
 @record
@@ -53,35 +52,23 @@ class Signature:
 
 
 @cache
-def argument_names(model: type[BaseModel]) -> tuple[str, ...]:
-    """The arguments in the order of the language; a field named after a keyword has that as its alias."""
-    return tuple(field.alias or name for name, field in model.model_fields.items())
-
-
-@cache
-def words_of(model: type[BaseModel]) -> Mapping[str, frozenset[str]]:
+def words_of(model: type[Schema]) -> Mapping[str, frozenset[str]]:
     """The bare words that each argument takes."""
-    return {field.alias or name: frozenset(_literals(field.annotation)) for name, field in model.model_fields.items()}
+    return {name: frozenset(argument.words) for name, argument in model.arguments().items()}
 
 
 @cache
-def all_words(model: type[BaseModel] | None) -> frozenset[str]:
+def all_words(model: type[Schema] | None) -> frozenset[str]:
     """The bare words that a model takes anywhere; without one, those of all layers."""
     models = [model] if model else list(LAYERS.values())
     return frozenset(word for item in models for words in words_of(item).values() for word in words)
 
 
-def _literals(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [item for item in get_args(annotation) if isinstance(item, str)]
-    return [word for item in get_args(annotation) if not isinstance(item, str) for word in _literals(item)]
-
-
 @cache
-def signature_of(model: type[BaseModel], name: str) -> Signature:
+def signature_of(model: type[Schema]) -> Signature:
     """The signature of a layer or declaration."""
     words = words_of(model)
-    return Signature(name, argument_names(model), lambda item: words.get(item, frozenset()))
+    return Signature(model.name, tuple(words), lambda item: words.get(item, frozenset()))
 
 
 def gather(what: Signature, given: Sequence[Given], arguments: Sequence[tree.Argument], scope: Scope) -> dict[str, Given] | Poison:
@@ -129,30 +116,27 @@ def bind(
     model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope
 ) -> Model | Poison:
     """A layer from the arguments of a call."""
-    name = str(getattr(model, "name", call.name))
-    if name in LINEAR:
-        arguments = _refuse_later(model, name, arguments, scope)
-    found = gather(signature_of(model, name), given, arguments, scope)
+    if model.name in LINEAR:
+        arguments = _refuse_later(model, arguments, scope)
+    found = gather(signature_of(model), given, arguments, scope)
     if isinstance(found, Poison):
         return POISON
-    return validate(model, name, found, call.name.span if isinstance(call, tree.Call) else call.span, scope)
+    return validate(model, found, call.name.span if isinstance(call, tree.Call) else call.span, scope)
 
 
-def _refuse_later(model: type[BaseModel], name: str, arguments: Sequence[tree.Argument], scope: Scope) -> Sequence[tree.Argument]:
-    later = LATER.difference(argument_names(model))
+def _refuse_later(model: type[Schema], arguments: Sequence[tree.Argument], scope: Scope) -> Sequence[tree.Argument]:
+    later = LATER.difference(model.arguments())
     kept: list[tree.Argument] = []
     for argument in arguments:
         if argument.name and argument.name.text in later:
-            not_yet(f"`{argument.name.text}=` of `{name}`", argument, scope)
+            not_yet(f"`{argument.name.text}=` of `{model.name}`", argument, scope)
         else:
             kept.append(argument)
     return kept
 
 
-def validate(model: type[Model], name: str, found: Mapping[str, Given], span: Span, scope: Scope) -> Model | Poison:
+def validate(model: type[Model], found: Mapping[str, Given], span: Span, scope: Scope) -> Model | Poison:
     """The model, or a diagnostic for each argument that will not do."""
-    if not found and not any(field.is_required() for field in model.model_fields.values()):
-        return model.model_construct()  # its defaults need no validator, and building one takes a millisecond
     values: dict[str, Any] = {}
     for key, item in found.items():
         if isinstance(item.value, tuple):
@@ -161,13 +145,13 @@ def validate(model: type[Model], name: str, found: Mapping[str, Given], span: Sp
             values[key] = plain(item.value)
         except TypeError:
             help = "`.c`, `.h`, `.w` or `.f` is one of its dimensions" if isinstance(item.value, Tensor | Labelled | Pass) else None
-            return scope.report("E0106", f"`{key}` of `{name}` cannot be {describe(item.value)}", item.span, help=help)
+            return scope.report("E0106", f"`{key}` of `{model.name}` cannot be {describe(item.value)}", item.span, help=help)
     try:
         return model(**values)
-    except ValidationError as error:
+    except ArgumentError as error:
         from netspec.elaborate.invalid import explain  # only now: most specs are right
 
-        return explain(error, model, found, scope, name=name, span=span)
+        return explain(error, model, found, scope, span=span)
 
 
 def plain(value: Value) -> Any:

@@ -43,11 +43,10 @@ def _padding_help(wanted: tuple[int | None, ...], value: Tensor, first: int, pla
     if any(len(item.inputs) != 1 for item in steps):
         return f"write `:: {list(value.shape)}`, or change the steps before it"
     for k, item in enumerate(steps):
-        fields = type(item.facts.layer).model_fields
-        if "pad" not in fields or getattr(item.facts.layer, "pad") != 0:  # noqa: B009
+        if getattr(item.facts.layer, "pad", None) != 0:
             continue
         for pad in range(1, 8):
-            layers = [item.facts.layer.model_copy(update={"pad": pad}), *(step.facts.layer for step in steps[k + 1 :])]
+            layers = [item.facts.layer.replaced(pad=pad), *(step.facts.layer for step in steps[k + 1 :])]
             shape = _through(layers, item.facts.inputs[0])
             if shape is not None and len(shape) == len(wanted) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True)):
                 lost = shape[-1] - value.shape[-1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netspec.diagnostics import Label, Span
-from netspec.elaborate.binding import argument_names, bind
+from netspec.elaborate.binding import bind
 from netspec.elaborate.evaluate import evaluate, evaluate_truth
 from netspec.elaborate.misfits import argument_span, producer
 from netspec.elaborate.place import Application, mark
@@ -83,7 +83,7 @@ def _named(argument: tree.Argument, model: type[Layer], at: Application) -> Curr
     if (tensor := tensor_of(value)) is not None:
         return tensor
     message = f"`{model.name}` joins tensors, `{scope.text(argument.span)}` is {describe(value)}"
-    help = f"its arguments by name: {', '.join(argument_names(model))}" if argument_names(model) else None
+    help = f"its arguments by name: {', '.join(model.arguments())}" if model.arguments() else None
     return scope.report("E0106", message, argument.span, help=help)
 
 
@@ -104,5 +104,5 @@ def _misfit(error: ShapeError, at: Application, layer: Layer, joined: Sequence[J
         span = joined[int(error.argument[1:])][1]
         labels = producer(first, span, at.place) if at.step.branches is None else [Label(beside, show(first))]
     else:
-        span, labels = argument_span(error.argument, at, argument_names(type(layer))) or at.step.name.span, []
+        span, labels = argument_span(error.argument, at, tuple(layer.arguments())) or at.step.name.span, []
     return at.place.scope.report(error.code, error.message, span, label=error.label, labels=labels, notes=error.notes, help=error.help)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
-from netspec.elaborate.binding import argument_names, bind
+from netspec.elaborate.binding import bind
 from netspec.elaborate.blocks import call_block
 from netspec.elaborate.evaluate import not_yet
 from netspec.elaborate.merges import merge
@@ -113,7 +113,7 @@ def _is_literal(expr: tree.Expr) -> bool:
 
 
 def _misfit(error: ShapeError, at: Application, model: type[Layer], current: Tensor) -> Poison:
-    span = argument_span(error.argument, at, argument_names(model)) or at.mark
+    span = argument_span(error.argument, at, tuple(model.arguments())) or at.mark
     fix = None
     if error.code == "E0202" and len(current.shape) > 1 and "flatten" in (error.help or ""):
         fix = Fix(_before(at.step.span), "flatten -> ")

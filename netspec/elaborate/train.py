@@ -142,15 +142,15 @@ class Binder:
 
     def _bind(self, model: type[Declaration], expr: tree.Reference) -> Declaration | None:
         arguments = [self._address(item) if issubclass(model, Loss) else item for item in expr.arguments or ()]
-        names = model.arguments()
-        if model.open():
+        names = tuple(model.arguments())
+        if model.rest() is not None:
             names += tuple(item.name.text for item in arguments if item.name and item.name.text not in names)
         known = words_of(model)
         what = Signature(model.name, names, lambda name: known.get(name, _NO_WORDS))
         found = gather(what, (), arguments, self.scope)
         if isinstance(found, Poison):
             return None
-        bound = validate(model, model.name, found, expr.name.span, self.scope)
+        bound = validate(model, found, expr.name.span, self.scope)
         return None if isinstance(bound, Poison) else bound
 
     def _address(self, argument: tree.Argument) -> tree.Argument:

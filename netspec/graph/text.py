@@ -29,8 +29,7 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def _node(node: Node) -> Iterator[str]:
-    named = [name for name in type(node.layer).model_fields if name in node.layer.model_fields_set]
-    given = ", ".join(f"{name}={getattr(node.layer, name)}" for name in named)
+    given = ", ".join(f"{name}={value}" for name, value in node.layer.given())
     yield f"{node.output.name}: {node.output.type} = {node.layer.name}({given}) {', '.join(node.reads)}"
 
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from netspec.kernels.affine import Extent, N
 from netspec.kernels.formula import Formula
 from netspec.records import record
+from netspec.schema import Schema
 
 Shape = tuple[int, ...]
 """`[c, h, w]`, `[t, f]` or `[f]`: without the batch, as users write it."""
@@ -102,15 +101,12 @@ class ShapeError(Exception):
         self.message, self.help, self.code, self.argument, self.notes, self.label = message, help, code, argument, notes, label
 
 
-class Layer(BaseModel):
+class Layer(Schema):
     """One class is the whole meaning of a layer; its fields are the arguments of the language, positional in the order they stand.
 
     Frozen and hashable: what depends on a layer and its input shapes can be remembered.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
-
-    name: ClassVar[str]
     merge: ClassVar[bool] = False
     """Whether it joins several tensors, which its formulas call `x0`, `x1`, .."""
     operands: ClassVar[tuple[str, ...]] = ("x",)

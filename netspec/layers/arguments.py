@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from netspec.schema import above, at_least, below
 
-PositiveInt = Annotated[int, Field(ge=1)]
-Channels = Annotated[int, Field(ge=1, description="channels")]
-Units = Annotated[int, Field(ge=1, description="units")]
-NaturalInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+PositiveInt = Annotated[int, at_least(1)]
+Channels = Annotated[int, at_least(1), "channels"]
+Units = Annotated[int, at_least(1), "units"]
+NaturalInt = Annotated[int, at_least(0)]
+PositiveFloat = Annotated[float, above(0)]
+Share = Annotated[float, at_least(0), below(1)]
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """`2`, the same for height and width, or `(2, 1)`."""

@@ -24,7 +24,7 @@ class AttachLoss:
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph with one more node, whose result is the only output."""
-        layer = LOSSES[self.term.loss.name].model_validate(self.term.loss.options())
+        layer = LOSSES[self.term.loss.name](**self.term.loss.options())
         inputs = graph.inputs
         if self.target not in {value.name for value in inputs}:
             inputs += (Value(self.target, batched(layer.target(graph.types[self.output].type.sample))),)

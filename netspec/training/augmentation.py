@@ -11,9 +11,8 @@ from dataclasses import astuple
 from math import radians
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
-
 from netspec.records import record
+from netspec.schema import at_least, at_most
 from netspec.training.declaration import Declaration, Degrees
 
 
@@ -44,7 +43,7 @@ class Shift(Augmentation):
     """Moves by a uniform real number of pixels in [-pixels, pixels], each axis its own."""
 
     name: ClassVar[str] = "shift"
-    pixels: Annotated[float, Field(ge=0)]
+    pixels: Annotated[float, at_least(0)]
 
     def move(self) -> Move:
         """Both axes."""
@@ -55,7 +54,7 @@ class Rotate(Augmentation):
     """Turns by a uniform angle in [-angle, angle] about the centre."""
 
     name: ClassVar[str] = "rotate"
-    angle: Annotated[Degrees, Field(ge=0, le=180)]
+    angle: Annotated[Degrees, at_least(0), at_most(180)]
 
     def move(self) -> Move:
         """In radians."""
@@ -76,7 +75,7 @@ class Zoom(Augmentation):
     """Enlarges by a uniform factor: `zoom(10%)` is `zoom(0.9..1.1)`."""
 
     name: ClassVar[str] = "zoom"
-    factor: Annotated[tuple[float, float], BeforeValidator(_factors)]
+    factor: Annotated[tuple[float, float], _factors]
 
     def move(self) -> Move:
         """The range of factors."""
@@ -87,7 +86,7 @@ class Hflip(Augmentation):
     """Mirrors left and right with a probability."""
 
     name: ClassVar[str] = "hflip"
-    probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+    probability: Annotated[float, at_least(0), at_most(1)] = 0.5
 
     def move(self) -> Move:
         """The probability."""

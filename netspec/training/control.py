@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator
-
 from netspec.training.declaration import Declaration
 from netspec.training.quantity import EPOCHS, Quantity
 
@@ -29,7 +27,7 @@ class Patience(Declaration):
     """Stops when the metric has not improved for so many epochs; an equal accuracy with a smaller loss is an improvement."""
 
     name: ClassVar[str] = "patience"
-    epochs: Annotated[Quantity, BeforeValidator(_whole_epochs)]
+    epochs: Annotated[Quantity, _whole_epochs]
     on: Metric = "val.accuracy"
 
 

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
+from netspec.schema import Schema
 from netspec.training.quantity import DEGREES, EPOCHS, STEPS, Quantity, number
 
 
-class Declaration(BaseModel):
+class Declaration(Schema):
     """One call of a train block, `sgd(lr=0.1)`: its fields are the arguments of the language, positional in the order they stand."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True, allow_inf_nan=False, arbitrary_types_allowed=True)
-
-    name: ClassVar[str]
-
-    @classmethod
-    def arguments(cls) -> tuple[str, ...]:
-        """The names of the arguments in the language (`except`, where the field is `except_`), in positional order."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-    @classmethod
-    def open(cls) -> bool:
-        """Whether further keywords are taken, each a string."""
-        return cls.model_config.get("extra") == "allow"
-
-    def given(self) -> Iterator[tuple[str, object]]:
-        """The arguments that differ from their defaults, by their names in the language."""
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if field.is_required() or value != field.default:
-                yield field.alias or name, value
-        yield from (self.model_extra or {}).items()
 
     def __str__(self) -> str:
         """As the language writes it, keywords throughout; a call without arguments is its bare name."""
@@ -75,7 +51,7 @@ def _duration(value: object) -> object:
             raise ValueError("a duration is `2 epochs`, `500 steps` or `5%` of the run")
 
 
-Duration = Annotated[Quantity | float, BeforeValidator(_duration)]
+Duration = Annotated[Quantity | float, _duration]
 """`2 epochs`, `500 steps`, or a share of the run in (0, 1)."""
 
 
@@ -89,5 +65,5 @@ def _degrees(value: object) -> object:
             return value
 
 
-Degrees = Annotated[float, BeforeValidator(_degrees)]
+Degrees = Annotated[float, _degrees]
 """`10 deg`, or a plain number of degrees."""

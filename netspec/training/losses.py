@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
 from netspec.records import record
+from netspec.schema import at_least, below
 from netspec.training.declaration import Declaration
 from netspec.training.quantity import number
 
@@ -24,7 +23,7 @@ class Loss(Declaration):
 
     def options(self) -> dict[str, object]:
         """The arguments of the loss layer of the same name."""
-        return self.model_dump(exclude={"output", "target"})
+        return {name: value for name, value in self.given() if name not in ("output", "target")}
 
 
 class CrossEntropy(Loss):
@@ -32,7 +31,7 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross_entropy"
     targets: ClassVar[Literal["classes", "values"]] = "classes"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Annotated[float, at_least(0), below(1)] = 0.0
 
 
 class Mse(Loss):

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 from math import log
-from typing import Annotated, ClassVar, Self
-
-from pydantic import Field, model_validator
+from typing import Annotated, ClassVar
 
 from netspec.kernels.scalar import ONE, Expr, RuntimeScalar, call, sqrt_
+from netspec.schema import above, at_least, below
 from netspec.training.declaration import Declaration
 
 LR, STEP = RuntimeScalar("lr"), RuntimeScalar("step")
 WEIGHT = "weight"
 
-Rate = Annotated[float, Field(gt=0)]
-Fading = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, above(0)]
+Fading = Annotated[float, at_least(0), below(1)]
 
 
 class Optimizer(Declaration):
@@ -42,11 +41,10 @@ class Sgd(Optimizer):
     momentum: Fading = 0.0
     nesterov: bool = False
 
-    @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs momentum: `sgd(lr=.., momentum=0.9, nesterov=yes)`")
-        return self
+    def conflict(self) -> str | None:
+        """Only momentum can look ahead."""
+        missing = self.nesterov and not self.momentum
+        return "nesterov needs momentum: `sgd(lr=.., momentum=0.9, nesterov=yes)`" if missing else None
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -93,7 +91,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): w is first multiplied by 1 - lr*decay."""
 
     name: ClassVar[str] = "adamw"
-    decay: Annotated[float, Field(ge=0)] = 0.01
+    decay: Annotated[float, at_least(0)] = 0.01
 
     def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
         """Adam's step from the decayed weight."""

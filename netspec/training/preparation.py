@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, ClassVar, Self
-
-from pydantic import Field, model_validator
+from typing import Annotated, ClassVar
 
 from netspec.graph.types import Shape, ShapeError
 from netspec.records import record
+from netspec.schema import above, at_least
 from netspec.training.declaration import Declaration
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, above(0)]
 PerChannel = tuple[float, ...]
 
 
@@ -62,7 +61,7 @@ class Pad(Preparation):
     """Adds pixels of value 0 on each side."""
 
     name: ClassVar[str] = "pad"
-    pixels: Annotated[int, Field(ge=0)]
+    pixels: Annotated[int, at_least(0)]
 
     def apply(self, before: Prepared) -> Prepared:
         """One ring more."""
@@ -102,11 +101,10 @@ class Range(Preparation):
     low: float
     high: float
 
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"range rises from its first number to its second, got {self.low:g} and {self.high:g}")
-        return self
+    def conflict(self) -> str | None:
+        """It rises."""
+        falls = self.low >= self.high
+        return f"range rises from its first number to its second, got {self.low:g} and {self.high:g}" if falls else None
 
     def apply(self, before: Prepared) -> Prepared:
         """low + value*(high - low)."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict
-
+from netspec.schema import Rest
 from netspec.training.declaration import Declaration
 
 
@@ -21,7 +20,7 @@ def _split(value: object) -> object:
             raise ValueError("val is a number of samples, `val=500`, or a share of them, `val=10%`")
 
 
-Split = Annotated[int | float | None, BeforeValidator(_split)]
+Split = Annotated[int | float | None, _split]
 """Training samples set aside for validation: a number, a share, or none."""
 
 
@@ -47,17 +46,15 @@ class Npz(Declaration):
     One without a keyword is read from the array of its own name.
     """
 
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str]  # pyright: ignore[reportIncompatibleVariableOverride]
-
     name: ClassVar[str] = "npz"
     path: str
     val: Split = None
+    arrays: Annotated[tuple[tuple[str, str], ...], Rest(str)] = ()
 
     @property
     def fields(self) -> dict[str, str]:
         """From inputs and targets to the names of arrays."""
-        return dict(self.__pydantic_extra__)
+        return dict(self.arrays)
 
 
 Reader = Mnist5k | Idx | Npz

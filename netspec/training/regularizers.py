@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
 from netspec.kernels.scalar import Expr, call
+from netspec.schema import at_least
 from netspec.training.declaration import Declaration
 from netspec.training.patterns import Patterns
 
@@ -14,9 +13,9 @@ from netspec.training.patterns import Patterns
 class Regularizer(Declaration):
     """A penalty on the weights that `on` matches and `except` does not; all trainable ones when neither is given."""
 
-    amount: Annotated[float, Field(ge=0)]
+    amount: Annotated[float, at_least(0)]
     on: Patterns = ()
-    except_: Patterns = Field(default=(), alias="except")
+    except_: Patterns = ()
 
     def gradient(self, weight: Expr) -> Expr:
         """What is added to the gradient of one element."""

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from math import cos, pi
-from typing import Annotated, ClassVar, Self
-
-from pydantic import Field, model_validator
+from typing import Annotated, ClassVar
 
 from netspec.records import record
+from netspec.schema import at_least
 from netspec.training.declaration import Declaration, Duration, written
 from netspec.training.quantity import EPOCHS, Quantity, number
 
-NonNegative = Annotated[float, Field(ge=0)]
+NonNegative = Annotated[float, at_least(0)]
 
 
 @record
@@ -124,11 +123,10 @@ class Step(Declaration):
     boundaries: tuple[Duration, ...]
     values: tuple[NonNegative, ...]
 
-    @model_validator(mode="after")
-    def _one_value_more(self) -> Self:
-        if len(self.values) != len(self.boundaries) + 1:
-            raise ValueError(f"{len(self.boundaries)} boundaries need {len(self.boundaries) + 1} rates, got {len(self.values)}")
-        return self
+    def conflict(self) -> str | None:
+        """The first rate stands before the first boundary."""
+        needed = len(self.boundaries) + 1
+        return None if len(self.values) == needed else f"{needed - 1} boundaries need {needed} rates, got {len(self.values)}"
 
     @property
     def duration(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from netspec.graph.types import Shape, ShapeError
 from netspec.layers import LAYERS
+from netspec.schema import ArgumentError
 
 
 def error(name: str, *shapes: Shape, **arguments: object) -> ShapeError:
@@ -115,7 +115,7 @@ def test_steps_of_features_are_not_built_yet(name: str) -> None:
     ],
 )
 def test_arguments_out_of_range_are_refused(name: str, arguments: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ArgumentError):
         LAYERS[name](**arguments)
 
 

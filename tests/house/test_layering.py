@@ -12,13 +12,14 @@ from tests.house.sources import calls, imports, parsed
 
 pytestmark = pytest.mark.house
 
-BASE = {"records", "diagnostics"}
+BASE = {"records", "diagnostics", "schema"}
 """What everyone may import; it imports nothing else."""
 LANGUAGE = {"syntax", "layers", "training", "graph", "kernels"}
 STAGES = LANGUAGE | {"elaborate", "passes", "schedule", "targets", "runtime", "settings", "sources"}
 MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "diagnostics": set(),
+    "schema": set(),
     "settings": set(),
     "sources": set(),
     "kernels": set(),
@@ -46,7 +47,7 @@ ANYTHING = {"cli", "__main__", "__init__"}
 
 HEAVY = {"numba": ("targets", "runtime"), "llvmlite": ("targets", "runtime"), "lark": ("syntax/tables",)}
 """Libraries that only these may import."""
-LATE = {"numpy", "numba", "llvmlite", "safetensors", "PIL", "torch"}
+LATE = {"numpy", "numba", "llvmlite", "pydantic", "rich", "safetensors", "PIL", "torch"}
 """Libraries that a check does not load: nothing that it imports imports them."""
 CHECK = (
     "kernels",
@@ -58,6 +59,7 @@ CHECK = (
     "report",
     "checking",
     "records",
+    "schema",
     "diagnostics",
     "settings",
     "sources",

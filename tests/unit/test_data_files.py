@@ -151,7 +151,7 @@ def test_an_archive(tmp_path: Path) -> None:
     np.savez_compressed(
         path, pictures=PIXELS, labels=CLASSES.astype(np.int16), pictures_test=PIXELS[:2], labels_test=CLASSES[:2], columns=columns
     )
-    reader = Npz.model_validate({"path": "a.npz", "image": "pictures", "y": "labels"})
+    reader = Npz(path="a.npz", image="pictures", y="labels")
     data = read(reader, "image", "y", 0, tmp_path)
     np.testing.assert_array_equal(data.train.inputs, PIXELS[:, np.newaxis])
     np.testing.assert_array_equal(data.train.targets, CLASSES)

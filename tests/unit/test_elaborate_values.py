@@ -15,6 +15,7 @@ from netspec.elaborate.limits import Budget
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.scope import Context, File, Scope
 from netspec.elaborate.values import Value
+from netspec.layers import LAYERS
 from netspec.syntax import tree
 from netspec.syntax.parse import parse
 
@@ -158,7 +159,7 @@ def test_python_values_of_settings() -> None:
     found = sound(text, {"hidden": [3, 2], "rate": 0.25, "on": True})
     assert [row.output for row in found.rows] == [(3,), (2,), (2,)]
     assert found.graph is not None
-    assert found.graph.layers[-1].layer.model_dump() == {"rate": 0.25}
+    assert found.graph.layers[-1].layer == LAYERS["dropout"](rate=0.25)
 
 
 def test_a_wrong_setting_is_an_error_at_its_use() -> None:
