@@ -29,7 +29,13 @@ from netspec.targets.cpu.driver import driver_name
 
 MOST, FEWEST = 48, 8
 """Drivers of a module: at most so many; fewer are not worth a process of their own."""
-WORKER = "import sys, pathlib, netspec.runtime.build as build; [build.load(pathlib.Path(path)) for path in sys.argv[1:]]"
+WORKER = """
+import os, pathlib, sys
+sys.path[:] = sys.argv[1].split(os.pathsep)
+from netspec.runtime.build import load
+for path in sys.argv[2:]:
+    load(pathlib.Path(path))
+"""
 
 _known: dict[Tile, int] = {}
 
@@ -75,12 +81,11 @@ def _compile(folder: Path, tiles: Sequence[Tile]) -> None:
     workers = max(1, min(settings.threads(), len(tiles) // FEWEST))
     count = max(workers, -(-len(tiles) // MOST))
     paths = [_write(folder, tiles[number::count]) for number in range(count)] if tiles else []
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with ExitStack() as stack:
         others: list[subprocess.Popen[bytes]] = []
         for number in range(1, workers):
-            share = [str(path) for path in paths[number::workers]]
-            others.append(stack.enter_context(subprocess.Popen([sys.executable, "-c", WORKER, *share], env=environment)))
+            command = [sys.executable, "-c", WORKER, os.pathsep.join(sys.path), *map(str, paths[number::workers])]
+            others.append(stack.enter_context(subprocess.Popen(command)))
             stack.callback(others[-1].kill)  # an interrupt ends them, too
         for path in paths[::workers]:
             load(path)
