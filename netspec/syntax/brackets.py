@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from netspec.syntax.automaton import Token
 from netspec.syntax.limits import MAX_NESTING
-from netspec.syntax.tables import Token
 from netspec.syntax.tokens import CLOSERS, OPENERS, SEPARATORS
 
 
@@ -22,7 +22,7 @@ def pair(tokens: list[Token]) -> dict[int, int]:
             # as deep as sound text can be, so that wrong brackets do not make this quadratic
             for depth in range(len(open_) - 1, max(-1, len(open_) - 1 - MAX_NESTING), -1):
                 if open_[depth].type == wanted:
-                    pairs[open_[depth].start_pos or 0] = index
+                    pairs[open_[depth].start] = index
                     del open_[depth:]
                     break
                 if wanted != "LBRACE" and open_[depth].type == "LBRACE":
@@ -35,12 +35,12 @@ def suspect(tokens: list[Token], pairs: dict[int, int]) -> tuple[Token, Token] |
     indents: dict[int, int] = {}
     for token in tokens:
         if token.type not in SEPARATORS:
-            indents.setdefault(token.line or 1, token.column or 1)
+            indents.setdefault(token.line, token.column)
     for token in tokens:
-        if token.type != "LBRACE" or (closing := pairs.get(token.start_pos or 0)) is None:
+        if token.type != "LBRACE" or (closing := pairs.get(token.start)) is None:
             continue
         closer = tokens[closing]
-        first_of_its_line = indents[closer.line or 1] == closer.column
-        if first_of_its_line and closer.line != token.line and closer.column != indents[token.line or 1]:
+        first_of_its_line = indents[closer.line] == closer.column
+        if first_of_its_line and closer.line != token.line and closer.column != indents[token.line]:
             return token, closer
     return None

@@ -39,7 +39,7 @@ def stray_character(s: Situation) -> Explanation | None:
     """A character of no token: what was probably meant, and how it is typed."""
     if s.found.type != "STRAY":
         return None
-    text = str(s.found)
+    text = s.found.text
     name = called(s.found) if text.isprintable() else f"the character U+{ord(text[0]):04X}"
     meant = _MEANT.get(text)
     help = fix = None
@@ -64,7 +64,7 @@ def open_string(s: Situation) -> Explanation | None:
 
 def slash_comment(s: Situation) -> Explanation | None:
     """A comment as other languages write it."""
-    if str(s.found) != "//" or s.statement:
+    if s.found.text != "//" or s.statement:
         return None
     return Diagnostic("E0001", "unexpected `//`", s.span, help="comments start with `#`", fix=Fix(s.span, "#")), BLANK
 
@@ -72,7 +72,7 @@ def slash_comment(s: Situation) -> Explanation | None:
 def bare_fraction(s: Situation) -> Explanation | None:
     """`.5` for `0.5`."""
     number = s.following
-    if s.found.type != "DOT" or "NUMBER" not in s.accepts or number is None or number.start_pos != s.found.end_pos:
+    if s.found.type != "DOT" or "NUMBER" not in s.accepts or number is None or number.start != s.found.end:
         return None
     help, fix = f"write `0.{number}`", Fix(Span(s.file, s.span.start, s.span.start, s.span.line, s.span.column), "0")
     return Diagnostic("E0001", "a number starts with a digit", s.span, help=help, fix=fix), Repair(drop=True)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Fix, Label, Span, nearest
+from netspec.syntax.automaton import END, Token
 from netspec.syntax.characters import bare_fraction, open_string, slash_comment, stray_character
 from netspec.syntax.situation import BLANK, Explanation, Repair, Situation
-from netspec.syntax.tables import Token
-from netspec.syntax.tokens import CLOSERS, DECLARATIONS, END, KEYWORDS, OPENERS, SEPARATORS, SPELLING, after, called, expected, span_of
+from netspec.syntax.tokens import CLOSERS, DECLARATIONS, KEYWORDS, OPENERS, SEPARATORS, SPELLING, after, called, expected, span_of
 
 
 def explain(situation: Situation) -> Explanation:
@@ -79,7 +79,7 @@ def _open_brace(s: Situation) -> Explanation | None:
         return None
     closers = ("RBRACE",) * len(braces)
     labels: tuple[Label, ...] = ()
-    if s.suspect is not None and (s.suspect[0].start_pos or 0) > (unclosed[-1].start_pos or 0):
+    if s.suspect is not None and s.suspect[0].start > unclosed[-1].start:
         opener, closer = s.suspect
         labels = (
             Label(span_of(opener, s.file), "perhaps meant to be closed before"),
@@ -101,10 +101,10 @@ def _at(token: Token) -> str:
 def _line_end(s: Situation, place: Span) -> str:
     """The text of the statement on the line of `place`, as far as it is short enough to be quoted."""
     words = [token for token in s.statement if token.line == place.line]
-    text, end = "", words[0].start_pos or 0 if words else 0
+    text, end = "", words[0].start if words else 0
     for token in words:
-        text += " " * ((token.start_pos or 0) - end) + str(token)
-        end = token.end_pos or 0
+        text += " " * (token.start - end) + token.text
+        end = token.end
     return text if len(text) <= 60 else ""
 
 
@@ -157,11 +157,11 @@ def _mistyped_keyword(s: Situation) -> Explanation | None:
     """`nett N {`, `} els {`, and `inptu image[..]`, which is taken for a layer until its second word."""
     word = s.found
     known = [kind.lower() for kind in s.accepts & (KEYWORDS - {"KEY", "OPERATOR_KEY"})]
-    if word.type == "NAME" and (near := nearest(str(word), known)):
+    if word.type == "NAME" and (near := nearest(word.text, known)):
         return _did_you_mean(s, word, near[0], Repair(replace=near[0].upper()))
     if not s.at_top and word.type == "NAME" and len(s.statement) == 1 and s.statement[0].type == "NAME" and not s.fresh_line:
         first = s.statement[0]
-        if near := nearest(str(first), ["input", "output", "repeat", "for", "if", "from", "let"]):
+        if near := nearest(first.text, ["input", "output", "repeat", "for", "if", "from", "let"]):
             return _did_you_mean(s, first, near[0], BLANK)
     return None
 

@@ -1,6 +1,6 @@
 """From the parser's rules to the syntax tree: how the children of a rule of the grammar become a node.
 
-A child is a node, a `Name` for a token, or None for an optional part that is absent.
+A child is a node, a `Name`, another token, or None for an optional part that is absent.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import Any, Final
 
 from netspec.diagnostics import Span
 from netspec.syntax import tree as t
+from netspec.syntax.automaton import Token
+from netspec.syntax.tokens import span_of
 
 Children = list[Any]
 
+_NAMES: Final = frozenset({"NAME", "KEY", "OPERATOR_KEY", "IN", "OUTPUT"})
 _NUMBER: Final = re.compile(r"([0-9_.]+(?:[eE][+-]?[0-9]+)?)([%kMG]?)[ \t]*(\w*)")
 _SCALES: Final = {"": Fraction(1), "%": Fraction(1, 100), "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9)}
 _UNITS: Final = {"epoch": "epochs", "step": "steps"}
@@ -41,11 +44,25 @@ _PLAIN: Final[dict[str, Callable[..., object]]] = {
 """Rules whose children are the fields of a node, in order."""
 
 
-def node(rule: str, children: Children, span: Span) -> object:
-    """The node, or the tuple of nodes, that a rule with these children stands for."""
-    if (build := _PLAIN.get(rule)) is not None:
-        return build(*children, span)
-    return _COMPUTED[rule](children, span)
+class TreeBuilder:
+    """Makes the syntax tree of a file, a node as soon as its rule is complete: children before parents, without recursion."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def leaf(self, token: Token) -> t.Name | Token:
+        """A name, or the token itself where its kind says what it is."""
+        return t.Name(token.text, span_of(token, self._file)) if token.type in _NAMES else token
+
+    def node(self, name: str, children: Children, first: Token | None, last: Token | None) -> object:
+        """The node, or the tuple of nodes, that a rule with these children stands for."""
+        if first is None or last is None:  # a file or a group of settings without any; it has no place of its own
+            span = Span(self._file, 0, 0, 1, 1)
+        else:
+            span = Span(self._file, first.start, last.end, first.line, first.column)
+        if (kind := _PLAIN.get(name)) is not None:
+            return kind(*children, span)
+        return _COMPUTED[name](children, span)
 
 
 def _present(children: Children) -> tuple[Any, ...]:

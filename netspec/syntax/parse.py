@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, Source, Span, SpecError
+from netspec.syntax.automaton import lex
 from netspec.syntax.limits import check_limits
-from netspec.syntax.nodes import node
+from netspec.syntax.nodes import TreeBuilder
 from netspec.syntax.recovery import Recovery
-from netspec.syntax.tables import Token, is_tree, lex
-from netspec.syntax.tokens import span_of
-from netspec.syntax.tree import Name, Spec
+from netspec.syntax.tokens import SEPARATORS
+from netspec.syntax.tree import Spec
 
 _SHORTEST_NET: Final = "a net, for example: `net N {`, `  input image[1, 28, 28]`, `  flatten -> dense(10) }`"
 
@@ -25,36 +25,10 @@ def parse(text: str, file: str) -> Spec:
     check_limits(source)
     # a byte-order mark is no part of the text, and a space keeps all places as an editor counts them
     tokens = lex(" " + text[1:] if text.startswith("\ufeff") else text)
-    root, errors = Recovery(tokens, file).run()
-    if not errors and not any(token.type not in ("_NL", "_SEMICOLON") for token in tokens):
+    reader = Recovery(tokens, file, TreeBuilder(file))
+    errors = reader.run()
+    if not errors and not any(token.type not in SEPARATORS for token in tokens):
         errors = [Diagnostic("E0007", "this file declares nothing", Span(file, 0, 0, 1, 1), label="empty", help=_SHORTEST_NET)]
     if errors:
         raise SpecError(errors, [source])
-    return _convert(root, file)
-
-
-def _convert(root: Any, file: str) -> Spec:
-    """Lark's tree as ours, children before parents, without recursion."""
-    pending: list[Any] = [root]
-    order: list[Any] = []
-    while pending:
-        order.append(item := pending.pop())
-        if is_tree(item):
-            pending += item.children
-    built: list[Any] = []
-    for item in reversed(order):
-        if is_tree(item):
-            first = len(built) - len(item.children)
-            children = built[first:]
-            del built[first:]
-            built.append(node(str(item.data), children, _span(item, file)))
-        else:
-            built.append(Name(str(item), span_of(item, file)) if isinstance(item, Token) else item)
-    return Spec(file, built[0])
-
-
-def _span(tree: Any, file: str) -> Span:
-    meta = tree.meta
-    if meta.empty:  # a file or a group of settings without any; it has no place of its own
-        return Span(file, 0, 0, 1, 1)
-    return Span(file, meta.start_pos, meta.end_pos, meta.line, meta.column)
+    return Spec(file, reader.machine.result)

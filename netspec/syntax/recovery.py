@@ -8,11 +8,11 @@ the statement is blanked: the parser goes back to where it began and takes a pla
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import Diagnostic
-from netspec.syntax.tables import Machine, Token
-from netspec.syntax.tokens import CLOSERS, CONTINUES, DECLARATIONS, END, OPENERS, SEPARATORS, SPELLING
+from netspec.syntax.automaton import END, Builder, Machine, Token
+from netspec.syntax.tokens import CLOSERS, CONTINUES, DECLARATIONS, OPENERS, SEPARATORS, SPELLING, after
 
 if TYPE_CHECKING:
     from netspec.syntax.situation import Repair, Situation
@@ -25,23 +25,21 @@ _STOPS: Final = frozenset({"LBRACE", "RBRACE", "VBAR", "_SEMICOLON"})
 class _Mark:
     """The place where a statement begins, to come back to."""
 
-    snapshot: Any
+    snapshot: list[int]
     index: int
     depth: int
     faulty: bool = False
 
 
 class Recovery:
-    """One pass over the tokens of a file; `run` gives the tree, or the errors."""
+    """One pass over the tokens of a file; `run` gives the errors."""
 
-    def __init__(self, tokens: list[Token], file: str) -> None:
+    def __init__(self, tokens: list[Token], file: str, builder: Builder) -> None:
         last = next((token for token in reversed(tokens) if token.type not in SEPARATORS), None)
-        end = Token.new_borrow_pos(END, "", last) if last else Token(END, "", 0, 1, 1, 1, 1, 0)
-        if last:
-            end.start_pos, end.line, end.column = last.end_pos, last.end_line, last.end_column
-        self.tokens = [*tokens, end]
+        place = after(last, file)
+        self.tokens = [*tokens, Token(END, "", place.start, place.end, place.line, place.column)]
         self.file = file
-        self.machine = Machine()
+        self.machine = Machine(builder)
         self.index = 0
         self.previous: Token | None = None
         self.opened: list[Token] = []
@@ -49,15 +47,15 @@ class Recovery:
         self.errors: list[Diagnostic] = []
         self._pairs: dict[int, int] | None = None
 
-    def run(self) -> tuple[Any, list[Diagnostic]]:
-        """Lark's tree of the file, and what is wrong with it in the order of the text; the tree counts only without errors."""
+    def run(self) -> list[Diagnostic]:
+        """Read the file; what is wrong with it, in the order of the text. If nothing is, `machine.result` is its tree."""
         while self.index < len(self.tokens) and len(self.errors) < MAX_ERRORS:
             token = self.tokens[self.index]
             if (token.type == "_NL" and self._goes_on()) or self._feed(token, self.index + 1):
                 self.index += 1
             else:
                 self._fault(token)
-        return self.machine.result, sorted(self.errors, key=lambda error: error.span.start)
+        return sorted(self.errors, key=lambda error: error.span.start)
 
     def _goes_on(self) -> bool:
         """Whether a newline here ends no statement."""
@@ -88,7 +86,7 @@ class Recovery:
             return False
         here = self.tokens[self.index]
         for kind in kinds:
-            self._feed(Token.new_borrow_pos(kind, SPELLING.get(kind, kind.lower()), here), self.index)
+            self._feed(here._replace(type=kind, text=SPELLING.get(kind, kind.lower())), self.index)
         return True
 
     # ── after an error ──
@@ -143,7 +141,7 @@ class Recovery:
         """Go on after the faulty statement as if a sound one stood there."""
         mark = self.marks[-1]
         self.machine.restore(mark.snapshot)
-        closing = [self._closing().get(token.start_pos or 0, -1) for token in self.opened[mark.depth :]]
+        closing = [self._closing().get(token.start, -1) for token in self.opened[mark.depth :]]
         del self.opened[mark.depth :]
         self.previous = None
         orphan = len(self.marks) == 1 and not self._declares(mark.index)
@@ -158,7 +156,7 @@ class Recovery:
     def _behind(self, index: int) -> int:
         """The token behind this one, or behind the bracket that this one opens."""
         kind = self.tokens[index].type
-        closing = self._closing().get(self.tokens[index].start_pos or 0) if kind in CLOSERS else None
+        closing = self._closing().get(self.tokens[index].start) if kind in CLOSERS else None
         return (index if closing is None else closing) + 1
 
     def _skip_refused(self, mark: _Mark) -> None:
@@ -205,7 +203,7 @@ class Recovery:
         return False
 
     def _unclosed(self) -> tuple[Token, ...]:
-        return tuple(token for token in self.opened if token.start_pos not in self._closing())
+        return tuple(token for token in self.opened if token.start not in self._closing())
 
     def _closing(self) -> dict[int, int]:
         """For each bracket that is closed, by the place of its character: the index of the token that closes it."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from netspec.diagnostics import Diagnostic, Span
 from netspec.records import record
-from netspec.syntax.tables import Token
-from netspec.syntax.tokens import END, after, span_of
+from netspec.syntax.automaton import END, Token
+from netspec.syntax.tokens import after, span_of
 
 
 @record

@@ -1,27 +1,16 @@
-"""The parser's tables: built from the grammar by Lark, shipped as JSON so that a start does not build them again.
-
-`python -m netspec.syntax.tables` writes `tables.json` beside the grammar; JSON, because loading a pickle runs code.
-"""
+"""The parser's tables, computed from the grammar by Lark. `python -m netspec.syntax.tables` writes `tables.json` beside the grammar."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from functools import cache
-from importlib import import_module
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import lark
-from lark import Lark, Token, Tree, UnexpectedToken
+from lark import Lark
 from lark.grammar import Rule
-from lark.lexer import TerminalDef
+from lark.parsers.lalr_analysis import Shift
 
-__all__ = ["Machine", "Token", "build", "current", "folder", "is_tree", "lex", "load", "serialise"]
-
-_KEPT_OPTIONS: Final = frozenset({"parser", "lexer", "start", "priority", "ambiguity", "propagate_positions", "maybe_placeholders"})
-
-_SHIFT: Final = 0  # Lark's mark of an action that names a state; the other names a rule
+from netspec.syntax.automaton import folder
 
 
 class _KeepTerminals:
@@ -33,141 +22,67 @@ class _KeepTerminals:
         return stream
 
 
-class Machine:
-    """The LALR automaton, fed token by token; a token that it refuses leaves it as it was."""
-
-    def __init__(self) -> None:
-        self._parser: Any = _untyped(load()).parse_interactive()
-
-    def feed(self, token: Token) -> bool:
-        """Take the token; False when it is not allowed here."""
-        before = self.snapshot()
-        try:
-            self.result = self._parser.feed_token(token)
-        except UnexpectedToken:
-            self.restore(before)
-            return False
-        return True
-
-    result: Any = None
-    """After the end token: the tree of the text."""
-
-    def snapshot(self) -> Any:
-        """The automaton's state, to `restore`; trees built after it may be shared, so a restored parse is for errors only."""
-        state = self._parser.parser_state
-        return type(state)(state.parse_conf, state.lexer, list(state.state_stack), list(state.value_stack))
-
-    def restore(self, snapshot: Any) -> None:
-        """Go back to where `snapshot` was taken."""
-        self._parser.parser_state = snapshot
-        self._parser.parser_state = self.snapshot()
-
-    def accepts(self) -> frozenset[str]:
-        """The types of token that may come next."""
-        return frozenset(self._parser.accepts())
-
-    def takes(self, *types: str) -> bool:
-        """Whether tokens of these types may come next, one after the other; the state stays."""
-        before = self.snapshot()
-        taken = all(self.feed(Token(kind, "", 0, 1, 1, 1, 1, 0)) for kind in types)
-        self.restore(before)
-        return taken
-
-
-def lex(text: str) -> list[Token]:
-    """The tokens of a text, whatever it holds: STRAY and OPEN_STRING are what the language does not have."""
-    return list(_untyped(load()).lex(text))
-
-
-def is_tree(item: object) -> bool:
-    """Whether this is a rule's tree rather than a token or an absent part."""
-    return isinstance(item, Tree)
-
-
-def folder() -> Path:
-    """Where the grammar lies: the installed package `netspec.grammar`, or `grammar/` of a source tree that is not installed."""
-    try:
-        found = import_module("netspec.grammar").__file__
-    except ModuleNotFoundError:
-        found = None
-    return Path(found).parent if found else Path(__file__).parents[2] / "grammar"
-
-
-def build(grammar: str) -> Lark:
-    """Lark's parser for the text of a grammar, tables computed; raises GrammarError on a reduce conflict."""
-    return Lark(grammar, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=True, postlex=_KeepTerminals())
-
-
-def serialise(parser: Lark, grammar: str) -> str:
-    """The parser as JSON: Lark's own data, states numbered in the order in which they are reached."""
-    data, memo = _untyped(parser).memo_serialize([TerminalDef, Rule])
-    data["options"] = {name: value for name, value in data["options"].items() if name in _KEPT_OPTIONS}
-    data["parser"]["parser"] = _canonical(data["parser"]["parser"])
-    stamp = {"lark": _series(), "grammar": hashlib.sha256(grammar.encode()).hexdigest()}
-    return json.dumps({**stamp, "data": data, "memo": memo}, default=list, separators=(",", ":"))
-
-
-def current(tables: dict[str, Any], grammar: str) -> bool:
-    """Whether the tables are those of this grammar, in the form of the Lark that is installed."""
-    return tables.get("lark") == _series() and tables.get("grammar") == hashlib.sha256(grammar.encode()).hexdigest()
-
-
-def _canonical(table: dict[str, Any]) -> dict[str, Any]:
-    """The parse table with states in the order in which they are reached: Lark's own order changes from run to run."""
-    names: dict[int, str] = table["tokens"]
-    states = {old: sorted((names[key], action) for key, action in actions.items()) for old, actions in table["states"].items()}
-    tokens = {name: number for number, name in enumerate(sorted(names.values()))}
-    order = dict.fromkeys(table["start_states"].values())
-    queue = list(order)
-    for old in queue:  # grows while it is walked
-        for _, (kind, target) in states[old]:
-            if kind == _SHIFT and target not in order:
-                order[target] = None
-                queue.append(target)
-    number = {old: new for new, old in enumerate(order)}
+def build(grammar: str) -> dict[str, Any]:
+    """The tables of a grammar's text, as netspec.syntax.automaton reads them; raises GrammarError on a reduce conflict."""
+    parser: Any = Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True, postlex=_KeepTerminals())
+    lexer = parser.parser.lexer.lexer
+    scanner = lexer.scanner
     return {
-        "tokens": {index: name for name, index in tokens.items()},
-        "states": {
-            number[old]: {tokens[name]: (kind, number[target] if kind == _SHIFT else target) for name, (kind, target) in states[old]}
-            for old in order
+        "grammar": grammar,
+        "lark": series(),
+        "lexer": "|".join(f"(?P<{item.name}>{item.pattern.to_regexp()})" for item in scanner.terminals),
+        "ignored": sorted(lexer.ignore_types),
+        "keywords": {
+            kind: {item.pattern.value: item.name for item in callback.scanner.terminals} for kind, callback in lexer.callback.items()
         },
-        "start_states": {start: number[old] for start, old in table["start_states"].items()},
-        "end_states": {start: number[old] for start, old in table["end_states"].items()},
+        "rules": [_rule(rule) for rule in parser.rules],
+        **_states(parser.parser.parser.parser.parse_table, {rule: number for number, rule in enumerate(parser.rules)}),
     }
 
 
-@cache
-def load() -> Lark:
-    """The parser, from the shipped tables; from the grammar (0.2 s) when Lark's form has changed since they were written."""
-    grammar = (folder() / "netspec.lark").read_text(encoding="utf-8")
-    path = folder() / "tables.json"
-    tables: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
-    if not current(tables, grammar):
-        return build(grammar)
-    # JSON has made the numbers of states, tokens and memo entries into strings
-    table = tables["data"]["parser"]["parser"]
-    table["tokens"] = _numbered(table["tokens"])
-    table["states"] = {int(state): _numbered(actions) for state, actions in table["states"].items()}
-    return _untyped(Lark).load({"data": tables["data"], "memo": _numbered(tables["memo"])})
-
-
-def _numbered(mapping: dict[str, Any]) -> dict[int, Any]:
-    return {int(key): value for key, value in mapping.items()}
-
-
-def _untyped(item: Any) -> Any:
-    """Lark's annotations leave element types out, which strict checking refuses; the values are checked by use."""
-    return item
-
-
-def _series() -> str:
+def series() -> str:
+    """The series of Lark that is installed: another one may number rules otherwise."""
     return ".".join(lark.__version__.split(".")[:2])
+
+
+def _rule(rule: Rule) -> tuple[str, int, list[int | None], str | None, bool]:
+    """The fields of an automaton's Rule, by Lark's conventions: `_rule` is gathered, `?rule` single, anonymous tokens are left out."""
+    absent = list(rule.options.empty_indices) or [False] * len(rule.expansion)
+    take: list[int | None] = []
+    symbol = 0
+    for missing in absent:
+        if missing:
+            take.append(None)
+            continue
+        item, k, symbol = rule.expansion[symbol], symbol, symbol + 1
+        if not (item.is_term and getattr(item, "filter_out", False)):
+            take.append(~k if not item.is_term and item.name.startswith("_") else k)
+    name = str(rule.origin.name)
+    single = rule.options.expand1 and not rule.alias
+    return name, len(rule.expansion), take, rule.alias or (None if name.startswith("_") else name), single
+
+
+def _states(table: Any, rules: dict[Rule, int]) -> dict[str, Any]:
+    """The states in the order in which they are reached: Lark's own order changes from run to run."""
+    states = {old: sorted(actions.items()) for old, actions in table.states.items()}
+    start, end = table.start_states["start"], table.end_states["start"]
+    order = {start: 0}
+    queue = [start]
+    for old in queue:  # grows while it is walked
+        for _, (action, target) in states[old]:
+            if action is Shift and target not in order:
+                order[target] = len(order)
+                queue.append(target)
+    numbered = [
+        {str(name): order[target] if action is Shift else ~rules[target] for name, (action, target) in states[old]} for old in queue
+    ]
+    return {"states": numbered, "start": order[start], "end": order[end]}
 
 
 def main() -> None:
     """Write the tables of the grammar."""
     grammar = (folder() / "netspec.lark").read_text(encoding="utf-8")
-    (folder() / "tables.json").write_text(serialise(build(grammar), grammar) + "\n", encoding="utf-8")
+    (folder() / "tables.json").write_text(json.dumps(build(grammar), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

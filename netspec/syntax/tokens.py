@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from netspec.diagnostics import Span
-from netspec.syntax.tables import Token
+from netspec.syntax.automaton import END, Token
 
-END: Final = "$END"
 SEPARATORS: Final = frozenset({"_NL", "_SEMICOLON"})
 CLOSERS: Final = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 OPENERS: Final = {closer: opener for opener, closer in CLOSERS.items()}
@@ -67,16 +66,14 @@ _GROUPS: Final = (
 
 def span_of(token: Token, file: str) -> Span:
     """Where the token stands."""
-    start, end = token.start_pos or 0, token.end_pos or 0
-    return Span(file, start, end, token.line or 1, token.column or 1)
+    return Span(file, token.start, token.end, token.line, token.column)
 
 
 def after(token: Token | None, file: str) -> Span:
     """The empty place right behind a token."""
     if token is None:
         return Span(file, 0, 0, 1, 1)
-    end = token.end_pos or 0
-    return Span(file, end, end, token.end_line or 1, token.end_column or 1)
+    return Span(file, token.end, token.end, token.line, token.column + token.end - token.start)
 
 
 def called(token: Token) -> str:
@@ -85,8 +82,7 @@ def called(token: Token) -> str:
         return "end of the file"
     if token.type == "_NL":
         return "end of the line"
-    text = str(token)
-    return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
+    return f"`{token.text if len(token.text) <= 40 else token.text[:37] + '...'}`"
 
 
 def expected(types: Iterable[str]) -> str:

@@ -180,3 +180,10 @@ def test_statements_outside_of_a_body_are_one_error() -> None:
 
 def test_at_most_twenty_errors() -> None:
     assert len(errors(in_net(*["a b"] * 50))) == 20
+
+
+def test_only_a_bracket_that_nothing_closes_is_called_open() -> None:
+    (closed,) = errors(in_net("relu(a(= 2) -> tanh)"))
+    assert closed.labels == ()
+    (unclosed,) = errors("let a = b(c(= 2")
+    assert [(label.span.column, label.text) for label in unclosed.labels] == [(12, "opened here, and not closed")]
