@@ -40,7 +40,7 @@ def _late(made: Any, name: str) -> Callable[..., Any]:
 
 def _compiled(made: Any, name: str) -> Callable[..., Any]:
     """The names of fields are identifiers of Python's own parser, so text that is made of them can be compiled."""
-    scope: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    scope: dict[str, Any] = {"_missing": MISSING}
     mine, others = ("".join(f"{owner}.{item.name}," for item in fields(made)) for owner in ("self", "other"))
     match name:
         case "__eq__":
@@ -66,7 +66,8 @@ def _constructor(made: Any, scope: dict[str, Any]) -> str:
             lines.append(f"if {name} is _missing: {name} = _make_{name}()")
         else:
             parameters.append(name)
-        lines.append(f"_set(self, {name!r}, {name})")
+        scope[f"_set_{name}"] = getattr(made, name).__set__  # the slot itself: the class refuses attributes
+        lines.append(f"_set_{name}(self, {name})")
     return f"def __init__({', '.join(parameters)}):\n  " + "\n  ".join(lines)
 
 

@@ -27,10 +27,14 @@ class Found:
 def find(name: str) -> Found:
     """A path, else a bundled net (case ignored), else a bundled file. Raises UserError."""
     path = Path(name)
-    if path.exists() and not path.is_dir():  # a pipe too
-        return Found(read(path))
-    if path.is_dir():
+    try:
+        there, is_folder = path.exists(), path.is_dir()
+    except OSError as error:  # a name that is too long, say the text of a spec without its net
+        raise UserError(f"no such file: {name[:60]}{'..' if len(name) > 60 else ''}", (error.strerror or str(error)).lower()) from error
+    if is_folder:
         raise UserError(f"{name} is a folder", "name a spec in it, `net.net`")
+    if there:  # a pipe too
+        return Found(read(path))
     if (found := bundled(name)) is not None:
         return found
     if path.suffix or len(path.parts) > 1:

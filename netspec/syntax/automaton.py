@@ -135,6 +135,15 @@ def lex(text: str) -> list[Token]:
     return tokens
 
 
+@cache
+def _renamed(below: int, state: int, kind: str) -> int:
+    """The state after all the rules that only rename the value on top, before a token of this kind: a number has a dozen names."""
+    tables = load()
+    while (action := tables.states[state].get(kind, 0)) < 0 and ~action in tables.passes:
+        state = tables.states[below][tables.rules[~action].origin]
+    return state
+
+
 class Builder(Protocol):
     """Makes a tree of tokens and nodes."""
 
@@ -190,10 +199,10 @@ class Machine:
             if action >= 0:
                 states.append(action)
                 return complete
-            rule = rules[~action]
             if ~action in passes:
-                states[-1] = table[states[-2]][rule.origin]
+                states[-1] = _renamed(states[-2], states[-1], kind)
                 continue
+            rule = rules[~action]
             complete.append(rule)
             if rule.size:
                 del states[-rule.size :]

@@ -142,6 +142,8 @@ class _Scan:
 
 
 def _too_long(number: str) -> str | None:
+    if len(number) <= MAX_EXPONENT_DIGITS + len("1e"):
+        return None
     mantissa, _, exponent = number.lower().partition("e")
     digits = max(sum(c.isdigit() for c in part) for part in mantissa.split("x"))
     if digits > MAX_DIGITS:

@@ -103,6 +103,8 @@ def _branch(children: Children, _: Span) -> t.Branch:
 
 def _number(children: Children, span: Span) -> t.Number:
     text: str = children[0].text
+    if text.isdecimal():
+        return t.Number(int(text), None, text, span)
     match = _NUMBER.fullmatch(text)
     assert match, text  # the grammar's NUMBER is the same pattern
     digits, suffix, unit = match.groups()
