@@ -108,7 +108,7 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Ma
         dict(build.inputs),
         {key: build.value_name(value.number) for key, value in outputs.items()},
         {address: build.value_name(number) for address, number in addresses(build.labels).items()},
-        tuple(_rows(build))[: build.sound],
+        tuple(_rows(build)),
         graph,
     )
     plan = _plan(net, work, trained)
@@ -123,7 +123,8 @@ def _with(net: CheckedNet, need: Memory | None, plan: TrainPlan | None) -> Check
 
 
 def _rows(build: Build) -> Iterator[Row]:
-    for item in build.applied:
+    """Of each layer before the first step that failed."""
+    for item in build.applied[: build.sound]:
         facts = item.facts
         field = item.reach.pixels if item.reach else None
         yield Row(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output, facts.params, facts.macs, field, facts.pads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from netspec.diagnostics import Span
 from netspec.elaborate.binding import Signature, all_words, gather
@@ -19,11 +18,12 @@ from netspec.syntax import tree
 def call_block(at: Application, block: tree.Block) -> Current:
     """The value of a block's body; its labels become those of the line that it is called on."""
     place, name = at.place, block.name.text
-    given = gather(signature(name, block.formals), at.found.arguments, at.arguments, place.scope)
+    what = signature(name, block.formals)
+    given = gather(what, at.found.arguments, at.arguments, place.scope)
     if isinstance(given, Poison):
         return POISON
     scope = Scope(place.scope.context, None, _frame(at, block, given), entry=at.current)
-    if not bind_formals(signature(name, block.formals), block.formals, given, scope, missing_at=at.step.name.span):
+    if not bind_formals(what, block.formals, given, scope, missing_at=at.step.name.span):
         return POISON
     place.build.budget.enter()
     path, own = place.line.block(name)
@@ -33,7 +33,7 @@ def call_block(at: Application, block: tree.Block) -> Current:
     if place.owner is not None:
         for label, found in scope.labels.items():
             place.owner.inner[label] = None if label in place.owner.inner else found
-    return replace(value, span=at.mark) if isinstance(value, Tensor) and value is not at.current else value
+    return value.made_by(at.mark) if isinstance(value, Tensor) and value is not at.current else value
 
 
 def signature(name: str, formals: Sequence[tree.Formal]) -> Signature:
@@ -48,7 +48,7 @@ def _frame(at: Application, block: tree.Block, given: Mapping[str, Given]) -> Fr
         message = f"`{block.name.text}`: blocks call each other more than {MAX_DEPTH} deep"
         raise LimitExceeded("E0503", message, "a block that calls itself needs an `if` that ends it")
     named = {item.name.text for item in at.arguments if item.name} | {item.name for item in at.found.arguments if item.name}
-    written = tuple(item if item.name in named else replace(item, name=None) for item in given.values())
+    written = tuple(item if item.name in named else Given(item.value, item.span) for item in given.values())
     return Frame(block.name.text, written, at.step.span, at.current, outer, depth)
 
 

@@ -162,7 +162,7 @@ def _if(step: tree.If, current: Current, place: Place) -> Current:
         return POISON
     body = step.then if chosen else step.otherwise
     level = "inner" if place.level == "inner" else "if"
-    return current if body is None else run(body.items, current, replace(place, level=level))
+    return current if body is None else run(body.items, current, place.within(level))
 
 
 def _input(item: tree.Input, current: Current, place: Place) -> Current:

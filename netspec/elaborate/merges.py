@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from netspec.diagnostics import Label, Span
 from netspec.elaborate.binding import bind
@@ -53,7 +52,7 @@ def _misused(at: Application, model: type[Layer], named: Sequence[tree.Argument]
 def _branches(at: Application, branches: Sequence[tree.Branch]) -> list[tuple[Current, Span]]:
     """The value of each branch that exists, and where it is pointed at."""
     found: list[tuple[Current, Span]] = []
-    scope, inner = at.place.scope, replace(at.place, level="inner")
+    scope, inner = at.place.scope, at.place.within("inner")
     for branch in branches:
         if branch.guard is not None:
             chosen = evaluate_truth(branch.guard, scope, "a guard")

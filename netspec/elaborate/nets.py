@@ -156,6 +156,7 @@ class Elaborator:
             self._run(build, net, scope)
         except LimitExceeded as limit:
             self.exhausted = True
+            build.sound = 0  # nobody looks at so many layers
             self.problems.report(limit.code, limit.message, build.where or net.name.span, help=limit.help)
         if self.problems.errors == before and (clash := build.clash()) is not None:
             path, span = clash

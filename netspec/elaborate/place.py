@@ -32,6 +32,10 @@ class Place:
     level: Level = "inner"
     passes: int = 1
 
+    def within(self, level: Level) -> Place:
+        """The place of what stands in a body of this level here."""
+        return self if level == self.level else Place(self.build, self.scope, self.body, self.line, self.owner, level, self.passes)
+
 
 Runner = Function[[Sequence[tree.Item], Current, Place], Current]
 """What elaborates the items of a body: blocks and branches are bodies."""

@@ -55,6 +55,10 @@ class Tensor:
     span: Span
     reach: Reach | None = None
 
+    def made_by(self, span: Span) -> Tensor:
+        """The same value, as the result of another step."""
+        return Tensor(self.number, self.shape, span, self.reach)
+
 
 Current: TypeAlias = Tensor | Poison | None
 """The current tensor; None where there is none."""

@@ -213,15 +213,18 @@ class Machine:
 
     def _reduce(self, rule: Rule, builder: Builder) -> None:
         """Put the value of a rule in the place of those of its symbols."""
-        place = len(self._values) - rule.size
-        first = self._firsts[place] if rule.size else None
-        found: Any = rule.children(self._values[place:])
+        values, firsts = self._values, self._firsts
+        place = len(values) - rule.size
+        first = firsts[place] if rule.size else None
+        found: Any = rule.children(values[place:])
         if rule.single and len(found) == 1:
             found = found[0]
         elif rule.node is not None:
             found = builder.node(rule.node, found, first, self._last)
-        self._values[place:] = [found]
-        self._firsts[place:] = [first]
+        if rule.size == 1:  # it begins with the same token
+            values[place] = found
+        else:
+            values[place:], firsts[place:] = [found], [first]
 
     def snapshot(self) -> list[int]:
         """The automaton's state, to `restore`."""
