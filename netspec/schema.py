@@ -147,7 +147,7 @@ class Schema:
                 values[argument.attribute] = argument.read(given.pop(name))
             except Refused as error:
                 refused[name] = error.faults
-        if given and (rest := self.rest()) is not None:
+        if (rest := self.rest()) is not None:
             values[rest.attribute] = _read_rest(rest, given, refused)
             given = {}
         together = None if missing or given or refused else self.conflict()

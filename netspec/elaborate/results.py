@@ -73,9 +73,9 @@ class CheckedNet:
         return tuple(max(item[k] for item in found if len(item) == rank) for k in range(rank)) if found else None
 
     def output_shapes(self) -> dict[str, Shape]:
-        """The shapes of the results by name."""
+        """The shapes of the results by name, as far as the rows reach."""
         shapes = dict(self.inputs) | {row.path: row.output for row in self.rows}
-        return {name: shapes[value] for name, value in self.outputs.items()}
+        return {name: shapes[value] for name, value in self.outputs.items() if value in shapes}
 
 
 @record

@@ -196,3 +196,9 @@ def test_fixes_can_be_applied() -> None:
 
     for body in ("rellu", "conv(4, 3, strid=2)", "e: relu\ntanh\ne -> gap", "dense(4)", "let k = 3\nconv(4k, 1)"):
         assert not examined(mended(net(body))).diagnostics
+
+
+def test_a_result_behind_the_first_error_has_no_row_and_no_shape() -> None:
+    (found,) = examined("net N { input x[4]\nt: dense(3)\noutput a: from t -> relu\ndnse(3)\noutput b: from t -> relu }").nets
+    assert found.output_shapes() == {"a": (3,)}
+    assert [row.path for row in found.rows] == ["t", "a.relu.0"]

@@ -40,6 +40,12 @@ def test_layers_and_calls_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert only_error(doubling + net("b40")).code == "E0504"
 
 
+def test_a_net_beyond_a_limit_has_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_LAYERS", 100)
+    found = examined(net("output a: relu\nrepeat 200 { relu }")).nets[0]
+    assert (found.rows, found.output_shapes(), found.graph) == ((), {}, None)
+
+
 def test_blocks_may_call_each_other_64_deep_with_bodies_between() -> None:
     text = "block r(d) { if d > 1 { add { | when yes: if yes { repeat 1 { r(d - 1) } } } } else { relu } }\n"
     limit = sys.getrecursionlimit()

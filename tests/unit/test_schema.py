@@ -123,6 +123,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 
 def test_further_keywords_and_what_does_not_go_together() -> None:
     assert dict(Open(path="a", x=1, y=2).others) == {"x": 1, "y": 2}
+    assert (Open(path="a").others, list(Open(path="a").given())) == ((), [("path", "a")])
     with pytest.raises(ArgumentError, match="`y` must be a whole number"):
         Open(path="a", x=1, y="2")
     with pytest.raises(ArgumentError, match="`open`: a path is no name"):
