@@ -123,6 +123,35 @@ def show(given: Namespace) -> int:
     return FINE
 
 
+def bench(given: Namespace) -> int:
+    """Time a net beside other libraries: the same weights, each in a process of its own, in turns."""
+    import shlex
+
+    from rich.console import Console
+
+    from netspec.bench import results, session
+    from netspec.bench.status import Status
+    from netspec.model import find_model
+
+    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode == "train")
+    threads = given.threads or environment.threads()
+    asked = session.Session(chosen, given.mode, given.batch, given.against, threads, session.Plan(given.pairs), given.target)
+    command, cases, status = shlex.join(["netspec", *sys.argv[1:]]), list[results.Case](), Status(Console(stderr=True))
+    try:
+        for case in asked.cases(status.say):
+            status.stop()
+            cases.append(case)
+            if given.out is not None:  # each time: a long run may be interrupted
+                session.write(session.document(cases, asked, command), given.out)
+            if given.format == "table":
+                print(results.table(case), end="\n\n", flush=True)
+    finally:
+        status.stop()
+    if given.format == "json":
+        print(session.as_text(session.document(cases, asked, command)))
+    return FINE if all(case.fine for case in cases) else WRONG
+
+
 def arguments() -> ArgumentParser:
     """Every command with its arguments."""
     parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
@@ -135,8 +164,7 @@ def arguments() -> ArgumentParser:
         return made
 
     made = command("check", check)
-    made.add_argument("file", metavar="FILE", help=SPEC)
-    _net(made)
+    _spec(made)
     made.add_argument("--format", choices=("table", "json", "md"), default="table")
 
     made = command("train", train)
@@ -155,13 +183,18 @@ def arguments() -> ArgumentParser:
     made.add_argument("--format", choices=("bars", "json"), default="bars")
 
     made = command("show", show)
-    made.add_argument("file", metavar="FILE", help=SPEC)
-    _net(made)
-    made.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
-    made.add_argument("--mode", choices=("infer", "train"), default="infer")
-    made.add_argument("--batch", type=_positive, metavar="N")
-    made.add_argument("--layout", choices=("channels", "images"), help="chosen if left out")
+    _spec(made)
+    _show(made)
+
+    made = command("bench", bench)
+    _spec(made)
+    _bench(made)
     return parser
+
+
+def _spec(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help=SPEC)
+    _net(parser)
 
 
 def _net(parser: ArgumentParser) -> None:
@@ -179,6 +212,23 @@ def _training(parser: ArgumentParser) -> None:
     _threads(parser)
 
 
+def _show(parser: ArgumentParser) -> None:
+    parser.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
+    parser.add_argument("--mode", choices=("infer", "train"), default="infer")
+    parser.add_argument("--batch", type=_positive, metavar="N")
+    parser.add_argument("--layout", choices=("channels", "images"), help="chosen if left out")
+
+
+def _bench(parser: ArgumentParser) -> None:
+    parser.add_argument("--mode", choices=("infer", "train"), default="infer")
+    parser.add_argument("--batch", type=_numbers, default=(), metavar="N,..", help="1,8 if left out, 8 for training")
+    parser.add_argument("--against", type=_words, default=(), metavar="NAME,..", help="libraries; all that the bench knows if left out")
+    parser.add_argument("--pairs", type=_positive, default=9, metavar="N", help="rounds in which each is timed once; 9 if left out")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the JSON form there too")
+    _threads(parser)
+
+
 def _threads(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=_positive, metavar="N", help="all cores if left out")
 
@@ -191,6 +241,14 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_positive(item) for item in _words(text))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(","))
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -79,6 +79,18 @@ def wait_briefly() -> None:
         os.environ["GOMP_SPINCOUNT"] = "2000"
 
 
+def of_worker(threads: int) -> dict[str, str]:
+    """The environment of a process of the bench: this one's, with what libraries read before they are told how many threads to use.
+
+    All of them wait as briefly as netspec does: with libgomp's default a library is tens of times slower while anything else runs.
+    """
+    wait_briefly()
+    here = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
+    return {**os.environ, **quiet, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
+
+
 def target() -> str | None:
     """The target that NETSPEC_TARGET names, None for this machine's own."""
     return os.environ.get("NETSPEC_TARGET") or None

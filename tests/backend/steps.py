@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.bench.twin import forward
+from netspec.bench.weights import likely_weights
 from netspec.graph.graph import Graph
 from netspec.kernels.formula import d
 from netspec.passes import run
@@ -19,7 +21,6 @@ from netspec.schedule.layout import Order
 from netspec.training.losses import CrossEntropy, Term
 from tests.backend.compiled import compiled, execute, optimised
 from tests.tolerances import TOLERANCES
-from tests.twin import forward, likely_weights
 
 Tensors = dict[str, NDArray[np.float64]]
 SMOOTHING = 0.05

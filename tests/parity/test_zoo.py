@@ -11,19 +11,28 @@ import pytest
 from numpy.typing import NDArray
 
 from netspec import sources
+from netspec.bench.twin import forward
+from netspec.bench.weights import likely_weights
 from netspec.diagnostics import Source
 from netspec.layers import LAYERS
 from netspec.model import Model, load, model
 from tests.tolerances import error
-from tests.twin import forward, likely_weights
 
 pytestmark = pytest.mark.parity
 
-LONG = [pytest.param("DenseNet121", marks=pytest.mark.slow), pytest.param("MobileNetV2", marks=pytest.mark.slow)]
+
+def long(*names: str) -> list[Any]:
+    """Nets whose test takes its time."""
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+QUICK = ["LeNet5", "MLP", "ResNet18"]
 Gradients = dict[str, NDArray[np.float64]]
 
 
-@pytest.mark.parametrize("name", ["LeNet5", "MLP", "ResNet18", "ResNet50", "DenseNet121", "MobileNetV2"])
+@pytest.mark.parametrize(
+    "name", [*QUICK, "ResNet50", "DenseNet121", "MobileNetV2", "SqueezeNet1_1", "AlexNet", *long("SqueezeNet1_0", "VGG16")]
+)
 def test_inference_equals_pytorch(name: str) -> None:
     torch = pytest.importorskip("torch")
     loaded = load(name)
@@ -36,7 +45,7 @@ def test_inference_equals_pytorch(name: str) -> None:
     assert error(net(x), expected.numpy()) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["LeNet5", "MLP", "ResNet18", *LONG])
+@pytest.mark.parametrize("name", [*QUICK, *long("DenseNet121", "MobileNetV2", "SqueezeNet1_1", "AlexNet", "VGG11")])
 def test_gradients_of_smooth_nets_are_as_exact_as_pytorchs(name: str) -> None:
     """With silu for relu, nothing flips at zero: the float32 step's error against float64 is at most three times PyTorch's own, per tensor,
     with a floor of 1e-5 of the largest gradient's norm.
@@ -49,7 +58,7 @@ def test_gradients_of_smooth_nets_are_as_exact_as_pytorchs(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ResNet18", "DenseNet121", "MobileNetV2"])
+@pytest.mark.parametrize("name", ["ResNet18", "DenseNet121", "MobileNetV2", "SqueezeNet1_1"])
 def test_gradients_are_no_more_chaotic_than_pytorchs(name: str) -> None:
     """Where a sum of about zero rounds to the other side, relu passes another gradient: in any layer, for us as for PyTorch, whose layouts
     differ by 1e-2 among themselves. No tensor's relative error is more than three times PyTorch's worst.
@@ -65,9 +74,9 @@ def test_gradients_are_no_more_chaotic_than_pytorchs(name: str) -> None:
 def _small(name: str) -> Model:
     """A bundled net on pictures of 64x64, without the dropout that PyTorch would draw otherwise."""
     found = sources.find(name)
-    text = re.sub(r"expect\s+\w+\s*\{[^}]*\}", "", found.source.text).replace("224, 224", "64, 64").replace(":: [64, 56, 56]", "")
+    text = re.sub(r"expect\s+\w+\s*\{[^}]*\}|::\s*\[[^]]*\]", "", found.source.text).replace("224, 224", "64, 64")
     small = model(Source(found.source.file, text), found.net or name, {})
-    return _with_layers(small, lambda layer: layer.model_copy(update={"rate": 0.0}) if layer.name == "dropout" else layer)
+    return _with_layers(small, lambda layer: layer.replaced(rate=0.0) if layer.name == "dropout" else layer)
 
 
 def _smooth(net: Model) -> Model:

@@ -1,0 +1,1 @@
+"""How each candidate builds a net, and what its best settings are."""
