@@ -79,15 +79,19 @@ class Executable:
             self.scalars[i] = values.get(name, 0)
 
     def view(self, name: str) -> Floats:
-        """A persistent tensor as it lies in memory, seen in its finest dimensions."""
+        """A persistent tensor as it lies in memory, seen in its finest dimensions, a blocked one of those as two."""
         buffer = self.program.buffers[name]
         layout = self.program.layouts[name]
         assert isinstance(layout, Layout)
         arena = self.arenas[buffer.space]
         start = resolve(buffer.offset, 1) + layout.offset
-        shape = tuple(extent for extent in layout.dims if isinstance(extent, int))
+        shape = [extent for extent in layout.dims if isinstance(extent, int)]
         assert len(shape) == len(layout.dims), f"{name} belongs to the batch"
-        return as_strided(arena[start:], shape, tuple(4 * stride for stride in layout.strides))
+        strides = list(layout.strides)
+        if block := layout.block:
+            shape[block.dimension : block.dimension + 1] = shape[block.dimension] // block.size, block.size
+            strides.insert(block.dimension, block.stride)
+        return as_strided(arena[start:], shape, [4 * stride for stride in strides])
 
     def read(self, weight: Weight | str, shape: tuple[int, ...]) -> Floats:
         """A copy of a weight, a gradient or a result, in its own shape."""

@@ -1,9 +1,10 @@
 """Where the elements of a tensor lie: dimensions in the order of memory, borders of zeros, images or channels along the lanes.
 
 `channels`: [n][h][w][c], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as many images as a
-vector
-has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
+vector has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
 The border of a tensor is the union of what all formulas read beyond it; it is stored, and holds zeros.
+Weights of many channels lie in blocks of as many channels as a register tile is wide, [c/32][kh][kw][i][32]: a tile then reads them from
+first to last. Were a row of all channels kept together, it would touch a new page with every step, and a few sets of the cache.
 """
 
 from __future__ import annotations
@@ -19,6 +20,17 @@ from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import Access
 
 Order = Literal["channels", "images"]
+BLOCK_VECTORS = (2, 3, 1)
+"""Vectors of a block of channels, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A dimension that lies in blocks: `size` elements side by side, the next ones `stride` floats further."""
+
+    dimension: int
+    size: int
+    stride: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Layout:
     lanes: int = 1
     border: tuple[tuple[int, int], ...] = ()
     shape: tuple[Extent, ...] | None = None
+    block: Block | None = None
 
     @property
     def batched(self) -> bool:
@@ -46,6 +59,10 @@ class Layout:
     def bordered(self) -> bool:
         """Whether zeros surround it."""
         return any(before or after for before, after in self.border)
+
+    def block_along(self, access: Access, axis: Axis) -> Block | None:
+        """The block that an axis runs through."""
+        return self.block if self.block and access.indices[self.block.dimension].single == axis else None
 
     def view(self, shape: tuple[Extent, ...] | None) -> tuple[int, ...]:
         """The stride of each dimension of a view. A coarser dimension has one only where its finer ones lie in row-major order."""
@@ -74,7 +91,7 @@ class Layout:
 
 
 def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> dict[str, Layout]:
-    """A layout for every tensor. External ones (what users pass and get) are row-major."""
+    """A layout for every tensor, for vectors of so many lanes. External ones (what users pass and get) are row-major."""
     dims = finest(graph)
     borders = _borders(graph, dims)
     joined = _seen_joined(graph, dims)
@@ -85,13 +102,42 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
         row_major = order == "images" or name in external | joined
         inner = range(1, len(shape)) if row_major else _channels_last(graph.shape(name), shape)
         border = borders.get(name, ((0, 0),) * len(shape))
-        result[name] = replace(arrange(shape, inner, border, lanes if name not in external else 1), shape=graph.shape(name))
+        images = lanes if order == "images" and name not in external else 1
+        result[name] = replace(arrange(shape, inner, border, images), shape=graph.shape(name))
     rest = {name: shape for name, shape in dims.items() if name not in result}
     chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
+    whole = _read_whole(graph, dims)
     for name, shape in rest.items():
-        inner = range(len(shape)) if name in joined else chosen.get(name, range(len(shape)))
-        result[name] = replace(arrange(shape, inner, ((0, 0),) * len(shape)), shape=graph.shape(name))
+        inner = tuple(range(len(shape))) if name in joined else chosen.get(name, tuple(range(len(shape))))
+        layout = arrange(shape, inner, ((0, 0),) * len(shape))
+        if name in chosen and (name, inner[-1]) in whole:
+            layout = in_blocks(layout, inner[-1], lanes)
+        result[name] = replace(layout, shape=graph.shape(name))
     return result
+
+
+def in_blocks(layout: Layout, dimension: int, lanes: int) -> Layout:
+    """The same with its innermost dimension in blocks of a tile's vectors, where those come out even."""
+    extent = layout.dims[dimension]
+    assert isinstance(extent, int)
+    size = next((count * lanes for count in BLOCK_VECTORS if extent % (count * lanes) == 0), extent)
+    if size == extent:
+        return layout
+    strides = [stride * size // extent for stride in layout.strides]
+    strides[dimension] = 1
+    return replace(layout, strides=tuple(strides), block=Block(dimension, size, layout.size * size // extent))
+
+
+def _read_whole(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> set[tuple[str, int]]:
+    """Tensors and those of their dimensions that every access runs through with a single axis."""
+    whole = {(name, dimension) for name, shape in dims.items() for dimension in range(len(shape))}
+    for access in _every_access(graph):
+        shape = dims[access.tensor]
+        for dimension, extent in enumerate(shape):
+            axis = access.indices[dimension].single if len(access.indices) == len(shape) else None
+            if axis is None or axis.extent != extent:
+                whole.discard((access.tensor, dimension))
+    return whole
 
 
 def arrange(dims: tuple[Extent, ...], order: Iterable[int], border: tuple[tuple[int, int], ...], lanes: int = 1) -> Layout:

@@ -232,31 +232,44 @@ class _Builder:
         return clips
 
     def _dims(self, axis: Axis, kept: bool) -> list[Dim]:
-        """One dimension per axis; the batch, with images in lanes, gives one of blocks and one of lanes."""
-        moves = [self._moves(place, axis) for place in self.indices]
+        """One dimension per axis; two where it runs through blocks: of channels, or of the images in lanes."""
+        size = self._block_size(axis)
+        moves = [self._moves(place, axis, size) for place in self.indices]
+        inner = tuple(step for _, step in moves)
+        outer = tuple(step for step, _ in moves)
         if isinstance(axis.extent, int):
-            return [Dim(axis.name, axis.extent, kept, tuple(move for move, _ in moves))]
-        if not self.around.images_in_lanes:
-            return [Dim(axis.name, Count(), kept, tuple(move for move, _ in moves))]
-        lanes = Dim(f"{axis.name}.lane", self.around.lanes, kept, tuple(lane for _, lane in moves))
-        if self.around.apart:
-            return [lanes]
-        return [Dim(f"{axis.name}.block", Count(unit=self.around.lanes), kept, tuple(block for block, _ in moves)), lanes]
+            if size == 1:
+                return [Dim(axis.name, axis.extent, kept, inner)]
+            return [Dim(f"{axis.name}.block", axis.extent // size, kept, outer), Dim(f"{axis.name}.in", size, kept, inner)]
+        if size == 1:
+            return [Dim(axis.name, Count(), kept, inner)]
+        lanes = Dim(f"{axis.name}.lane", size, kept, inner)
+        return [lanes] if self.around.apart else [Dim(f"{axis.name}.block", Count(unit=size), kept, outer), lanes]
 
-    def _moves(self, place: tuple[str, Affine | Access | None], axis: Axis) -> tuple[int, int]:
-        """How far an operand moves per step of an axis; of the batch: per block and per lane (without lanes: per image)."""
-        batch = isinstance(axis.extent, str)
-        lanes = self.around.lanes if batch and self.around.images_in_lanes else 1
+    def _block_size(self, axis: Axis) -> int:
+        """How many steps of an axis make a block; 1 where it is not blocked."""
+        if isinstance(axis.extent, str):
+            return self.around.lanes if self.around.images_in_lanes else 1
+        accesses = [place for _, place in self.indices if isinstance(place, Access)]
+        blocks = [self.around.layouts[access.tensor].block_along(access, axis) for access in accesses]
+        sizes = {block.size for block in blocks if block is not None} or {1}
+        assert len(sizes) == 1, f"{axis} runs through blocks of {sizes}"
+        return sizes.pop()
+
+    def _moves(self, place: tuple[str, Affine | Access | None], axis: Axis, size: int) -> tuple[int, int]:
+        """How far an operand moves per block of `size` steps of an axis, and per step."""
         match place[1]:
             case Affine() as index:
                 step = index.coefficient(axis)
-                return step * lanes, step
+                return step * size, step
             case Access() as access:
                 layout = self.around.layouts[access.tensor]
                 step = FLOAT * sum(i.coefficient(axis) * s for i, s in zip(access.indices, layout.view(access.view), strict=True))
-                if batch and layout.lanes > 1:
+                if isinstance(axis.extent, str) and layout.lanes > 1:
                     return step, FLOAT if step else 0
-                return step * lanes, step
+                if block := layout.block_along(access, axis):
+                    return FLOAT * block.stride, step
+                return step * size, step
             case None:
                 return 0, 0
 

@@ -14,7 +14,7 @@ from netspec.graph.graph import Graph, Op
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
 from netspec.kernels.scalar import ZERO, Access, Call, Expr, Random, RuntimeScalar, transform
-from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order
+from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
 from netspec.schedule.memory import SLACK, Piece, aligned, place
 from netspec.schedule.nest import Chain, Surroundings, build
 from netspec.schedule.program import Buffer, Count, Launch, Program, Segment, Size, Space
@@ -114,7 +114,7 @@ class _Scheduler:
     def __init__(self, graph: Graph, target: Target, batch: int, order: Order) -> None:
         self.source, self.target, self.batch, self.order = graph, target, batch, order
         self.graph, self.external = stage(graph, order)
-        self.layouts = assign(self.graph, order, target.lanes if order == "images" else 1, self.external)
+        self.layouts = assign(self.graph, order, target.lanes, self.external)
         self.steps = steps_of(self.graph)
         self.alias = self._aliases()
         self.scalars = ("key", "N", "lr", "step")
@@ -279,7 +279,9 @@ class _Scheduler:
             axes = access.indices[last].axes
             if axes and axes[0] in formula.kept and dims[last] != 1:
                 moved = [k for k in order if k != last] + [last]
-                yield arrange(layout.dims, moved, ((0, 0),) * len(dims))
+                found = arrange(layout.dims, moved, ((0, 0),) * len(dims))
+                whole = self.order == "channels" and not layout.batched and access.indices[last].single is not None
+                yield in_blocks(found, last, self.target.lanes) if whole else found
 
     @staticmethod
     def _inside(reach: tuple[int, int] | None, extent: Extent) -> bool:

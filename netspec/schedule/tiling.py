@@ -12,6 +12,7 @@ from math import prod
 
 from netspec.kernels.scalar import Call
 from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
+from netspec.schedule.order import Loops, best_order
 from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile, resolve
 from netspec.schedule.targets import Target
 
@@ -19,6 +20,8 @@ LOOPS, DEPTH = 7, 4
 """How many loops a driver has at most: around the tile and in it."""
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
+PAGE, FAR = 4096, 1.04
+"""Rows, or vectors, further apart than so many bytes cost so much more."""
 RUN = 128
 """Numbers that are added in a row before their sum is added to others."""
 COMMON = (1, 2, 4, 7, 8, 14, 16, 28)
@@ -41,7 +44,7 @@ class Choice:
 def tile_nest(name: str, origin: str, nest: Nest, target: Target, batch: int) -> Launch:
     """A launch that evaluates a nest on a target, for up to `batch` images."""
     choice = choose(nest, target, batch)
-    return _Assembly(nest, choice, target).launch(name, origin)
+    return _Assembly(nest, choice, target, batch).launch(name, origin)
 
 
 def choose(nest: Nest, target: Target, batch: int) -> Choice:
@@ -89,7 +92,7 @@ def _pairs(nest: Nest, lane: Dim | None, factors: tuple[int, int] | None) -> lis
     """Candidates for (rows, vectors). Rows move one factor, vectors the other one."""
     bound = _bound_by_clips(nest)
     others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and dim.name not in bound]
-    vectors: list[Dim | None] = [None, *(dim for dim in others if isinstance(dim.extent, int))]
+    vectors: list[Dim | None] = [None, *(dim for dim in others if isinstance(dim.extent, int) and not dim.name.endswith(".block"))]
     if lane is not None and lane.kept:
         vectors.append(lane)
     if factors is None:
@@ -127,6 +130,7 @@ def _cost(
     rows, vectors, cycles = _tile_size(
         target.registers, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), lanes
     )
+    cycles *= prod(FAR for dim in (row, vector) if dim is not None and dim is not lane and max(map(abs, dim.strides)) >= PAGE)
     volume = prod(typical(dim.extent) for dim in nest.dims) / extent
     return Choice(
         None if lane is None else lane.name, None if row is None else row.name, None if vector is None else vector.name, rows, vectors,
@@ -167,7 +171,7 @@ def _tile_size(
                 continue
             cells = rows * vectors
             loads = sum((rows if r else 1) * (vectors if v else 1) * (lanes if g else 1) for r, v, g in moved)
-            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0)
+            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0) + 0.5
             ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
             useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
             cycles = (step + ends / depth) / useful * (1.0 if rows in COMMON and vectors in COMMON else 1.05)
@@ -179,9 +183,9 @@ def _tile_size(
 class _Assembly:
     """Turns a choice into a tile, its operands and its loops."""
 
-    def __init__(self, nest: Nest, choice: Choice, target: Target) -> None:
+    def __init__(self, nest: Nest, choice: Choice, target: Target, batch: int) -> None:
         by_name = {dim.name: dim for dim in nest.dims}
-        self.nest, self.choice, self.target = nest, choice, target
+        self.nest, self.choice, self.target, self.batch = nest, choice, target, batch
         self.lane = by_name.get(choice.lane or "")
         self.row = by_name.get(choice.row or "")
         self.vector = by_name.get(choice.vector or "")
@@ -200,7 +204,7 @@ class _Assembly:
         if nest.body is not None and not inside:  # a loop of one step, so that the kernel is that of longer sums
             inside.append(Dim("once", 1, False, (0,) * len(nest.sources)))
         inside.sort(key=self._reading_order)
-        around = self._around()
+        around = self._ordered(self._around(), inside)
         assert len(inside) <= DEPTH, f"{name}: {len(inside)} loops in a tile"
         assert len(around) <= LOOPS, f"{name}: {len(around)} loops around a tile"
         ragged_rows = self._left("rows", self.row, choice.rows)
@@ -250,6 +254,24 @@ class _Assembly:
         if self.row is not None:
             blocks.append(_blocked(self.row, self.choice.rows))
         return [dim for dim in plain + blocks if dim.extent != 1]
+
+    def _ordered(self, around: list[Dim], inside: list[Dim]) -> list[Dim]:
+        """The loops around the tile in the order that moves the fewest bytes."""
+        memory = [number for number, source in enumerate(self.nest.sources) if source.what == "memory"]
+
+        def plain(dims: list[Dim]) -> Loops:
+            return tuple((resolve(dim.extent, self.batch), tuple(dim.strides[number] for number in memory)) for dim in dims)
+
+        tile = [replace(dim, extent=extent) for dim, extent in self._tile_dims()]
+        order = best_order(plain(around), plain(inside + tile), (self.target.l1, self.target.l2))
+        return [around[number] for number in order]
+
+    def _tile_dims(self) -> list[tuple[Dim, int]]:
+        """What a tile itself runs through: lanes, rows, vectors."""
+        choice = self.choice
+        lanes = self.lanes * (choice.vectors if self.vector is self.lane else 1)
+        vector = None if self.vector is self.lane else self.vector
+        return [(dim, extent) for dim, extent in ((self.lane, lanes), (self.row, choice.rows), (vector, choice.vectors)) if dim is not None]
 
     def _left(self, what: str, dim: Dim | None, step: int) -> bool:
         """Add the operand that tells how many rows or vectors are left, when they do not come out even."""
