@@ -17,11 +17,13 @@ from numba.extending import intrinsic
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
 from netspec.runtime.input import Source, Tables, load_samples
+from netspec.runtime.table import MODES
 from netspec.runtime.threads import choose
 
 STOP, DONE, TROUBLE = 0, 1, 2
 """Places in the control block that a running epoch and its caller share."""
 
+APART, BY_IMAGE = MODES["apart"], MODES["by_image"]
 INT8, INT64 = ir.IntType(8), ir.IntType(64)
 
 
@@ -57,14 +59,15 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
     """One step. `private` is the address of the first thread's arena, `parts_base` that of the sums over the batch."""
     for s in range(segments.shape[0]):
         start, end = segments[s, 1], segments[s, 2]
-        if segments[s, 0] == 0:
-            for n in range(start, end):
-                driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
-                if tasks == 1 or threads == 1:
-                    _call(driver, plan, 0, 0, 0, 0, tasks)
-                else:
-                    for thread in prange(threads):
-                        _call(driver, plan, 0, 0, 0, tasks * thread // threads, tasks * (thread + 1) // threads)
+        if segments[s, 0] != APART:
+            for image in range(segments[s, 3] if segments[s, 0] == BY_IMAGE else 1):
+                for n in range(start, end):
+                    driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
+                    if tasks == 1 or threads == 1:
+                        _call(driver, plan, 0, image, 0, 0, tasks)
+                    else:
+                        for thread in prange(threads):
+                            _call(driver, plan, 0, image, 0, tasks * thread // threads, tasks * (thread + 1) // threads)
         else:
             sums = segments[s, 3]
             parts = sums if sums > 0 else blocks

@@ -9,15 +9,17 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.schedule.program import Launch, Operand, Program, Segment, Space, Tile, resolve
+from netspec.schedule.program import Launch, Mode, Operand, Program, Segment, Space, Tile, resolve
 from netspec.targets.cpu import record
 
 Integers = NDArray[np.int64]
+MODES: dict[Mode, int] = {"together": 0, "apart": 1, "by_image": 2}
+"""Modes as the engine knows them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`segments`: apart, first and last launch, parts. `launches`: address of the driver, address of its record, tasks. `records`: all
+    """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, address of its record, tasks. `records`: all
     records.
 
     `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
@@ -43,7 +45,7 @@ def make_table(program: Program, chosen: Sequence[Segment], drivers: Mapping[Til
             for name, operand, offset in _external(program, launch, images):
                 external.append((name, len(records) + record.field(operand, record.ADDRESS), offset))
             records += _record(program, launch, bases, images)
-        segments.append([int(segment.apart), start, len(launches), segment.parts])
+        segments.append([MODES[segment.mode], start, len(launches), images if segment.mode == "by_image" else segment.parts])
     table = np.array(records, np.int64)
     made = np.array(launches, np.int64).reshape(-1, 3)
     made[:, 1] += table.ctypes.data

@@ -22,6 +22,8 @@ from netspec.kernels.scalar import Access
 Order = Literal["channels", "images"]
 BLOCK_VECTORS = (2, 3, 1)
 """Vectors of a block of channels, the best first."""
+LONG = 16
+"""Products from which a sum is worth blocks of its own: those of a depthwise convolution, nine or so, are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ class Layout:
         if shape == self.dims:
             return self.strides
         strides: list[int] = []
-        dims = [item for item in zip(self.dims, self.strides, strict=True) if item[0] != 1]
-        for extent in shape:
+        alike = trailing(shape, self.dims)
+        dims = list(zip(self.dims, self.strides, strict=True))[: len(self.dims) - alike]
+        dims = [item for item in dims if item[0] != 1]
+        for extent in shape[: len(shape) - alike]:
             if extent == 1:
                 strides.append(0)
                 continue
@@ -87,7 +91,12 @@ class Layout:
                 assert stride == inner * inner_stride, f"{shape} of {self.dims}: not in row-major order"
                 fine, stride = fine * inner, inner_stride
             strides.append(stride)
-        return tuple(strides)
+        return (*strides, *self.strides[len(self.dims) - alike :])
+
+
+def trailing(a: tuple[Extent, ...], b: tuple[Extent, ...]) -> int:
+    """How many of the last dimensions agree: those of pixels, whatever one does to channels."""
+    return next((k for k, (x, y) in enumerate(zip(reversed(a), reversed(b), strict=False)) if x != y), min(len(a), len(b)))
 
 
 def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> dict[str, Layout]:
@@ -117,11 +126,11 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
 
 
 def in_blocks(layout: Layout, dimension: int, lanes: int) -> Layout:
-    """The same with its innermost dimension in blocks of a tile's vectors, where those come out even."""
+    """The same with its innermost dimension in blocks of a tile's vectors, where those come out even and sums are long."""
     extent = layout.dims[dimension]
     assert isinstance(extent, int)
     size = next((count * lanes for count in BLOCK_VECTORS if extent % (count * lanes) == 0), extent)
-    if size == extent:
+    if size == extent or layout.size < LONG * extent:
         return layout
     strides = [stride * size // extent for stride in layout.strides]
     strides[dimension] = 1
@@ -180,11 +189,12 @@ def _borders(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> dict[str, 
             continue
         shape = dims[access.tensor]
         edges = borders.setdefault(access.tensor, [(0, 0)] * len(shape))
-        for i, (index, extent) in enumerate(zip(access.indices, access.view or graph.shape(access.tensor), strict=True)):
+        seen = access.view or graph.shape(access.tensor)
+        for i, (index, extent) in enumerate(zip(access.indices, seen, strict=True), len(shape) - len(seen)):
             reach = index.range()
             if reach is None or isinstance(extent, str) or (reach[0] >= 0 and reach[1] < extent):
                 continue
-            assert len(access.indices) == len(shape), f"{access} leaves a tensor seen as {shape}"
+            assert len(shape) - i <= trailing(seen, shape), f"{access} leaves a tensor seen as {shape}"
             edges[i] = max(edges[i][0], -reach[0]), max(edges[i][1], reach[1] - extent + 1)
     return {name: tuple(edges) for name, edges in borders.items()}
 

@@ -58,7 +58,7 @@ def _take_turns(pieces: list[Piece]) -> tuple[list[Piece], Mapping[str, list[str
             pool.append(piece)
     for pool in (pool for group in pools.values() for pool in group):
         members[pool[0].name] = [item.name for item in pool]
-        free.append(Piece(pool[0].name, pool[0].size, 0, 1 << 60))
+        free.append(Piece(pool[0].name, max(item.size for item in pool), 0, 1 << 60))
     return free, members
 
 

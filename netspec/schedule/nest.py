@@ -102,12 +102,14 @@ class Nest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a nest is built in: layouts, the lanes of images, and, where threads take blocks apart, which buffers are their own."""
+    """What a nest is built in: layouts, the lanes of images; where so many images are `taken` at a time (0: all), which buffers are `private`
+    to those.
+    """
 
     layouts: Mapping[str, Layout]
     lanes: int
     images_in_lanes: bool
-    apart: bool = False
+    taken: int = 0
     private: frozenset[str] = frozenset()
     external: frozenset[str] = frozenset()
     scalars: tuple[str, ...] = ()
@@ -175,7 +177,7 @@ class _Builder:
                 strides = layout.view(leaf.view)
                 offset = layout.offset + sum(index.constant * step for index, step in zip(leaf.indices, strides, strict=True))
                 own = leaf.tensor in around.private
-                block = 0 if own or not (around.apart and layout.batched) else strides[0] * (1 if layout.lanes > 1 else around.lanes)
+                block = 0 if own or not (around.taken and layout.batched) else strides[0] * (1 if layout.lanes > 1 else around.taken)
                 part = around.part_stride if leaf.tensor in around.parted else 0
                 external = leaf.tensor in around.external
                 places = (offset * FLOAT, block * FLOAT, part * FLOAT)
@@ -202,10 +204,8 @@ class _Builder:
         return [self.chain.out, *([argument] if argument else [])]
 
     def _block_index(self, index: Affine) -> int:
-        """How far an index moves per block of images, where threads take blocks apart."""
-        if not self.around.apart:
-            return 0
-        return sum(factor * self.around.lanes for axis, factor in index.terms if isinstance(axis.extent, str))
+        """How far an index moves when the next images are taken."""
+        return sum(factor * self.around.taken for axis, factor in index.terms if isinstance(axis.extent, str))
 
     def _position(self, formula: Formula) -> int:
         """The operand that counts the taps of a maximum, row-major."""
@@ -242,9 +242,9 @@ class _Builder:
                 return [Dim(axis.name, axis.extent, kept, inner)]
             return [Dim(f"{axis.name}.block", axis.extent // size, kept, outer), Dim(f"{axis.name}.in", size, kept, inner)]
         if size == 1:
-            return [Dim(axis.name, Count(), kept, inner)]
+            return [Dim(axis.name, self.around.taken or Count(), kept, inner)]
         lanes = Dim(f"{axis.name}.lane", size, kept, inner)
-        return [lanes] if self.around.apart else [Dim(f"{axis.name}.block", Count(unit=size), kept, outer), lanes]
+        return [lanes] if self.around.taken else [Dim(f"{axis.name}.block", Count(unit=size), kept, outer), lanes]
 
     def _block_size(self, axis: Axis) -> int:
         """How many steps of an axis make a block; 1 where it is not blocked."""

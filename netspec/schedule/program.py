@@ -139,7 +139,7 @@ class Operand:
     """Where an operand of a launch starts: a buffer and an offset in bytes, or a number; how far it moves per row, vector and lane of the
     tile.
 
-    `block` and `part`: how far it moves per block of images and per part, where each thread takes its own blocks through the net.
+    `block` and `part`: how far it moves per block of images (apart) or per image (by image), and per part.
     Of the position of a clipped loop: the `size` of what it runs over, and how far it moves per `step` of the loop.
     """
 
@@ -166,14 +166,21 @@ class Launch:
     origin: str = ""
 
 
+Mode = Literal["together", "by_image", "apart"]
+"""How a segment's launches are shared out. Together: all threads share each launch, of the whole batch. By image: likewise, of one image
+after the other, so that what passes from launch to launch stays in the cache. Apart: each thread takes blocks of images, as many as a
+vector has lanes, through all launches.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Launches in order. `together`: all threads share each launch. Apart: each thread takes blocks of images through all of them.
+    """Launches in order.
 
     Apart, blocks are dealt to `parts` by index alone, so that sums over the batch do not depend on the number of threads.
     """
 
-    apart: bool
+    mode: Mode
     launches: tuple[Launch, ...]
     parts: int = 1
 

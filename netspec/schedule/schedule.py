@@ -7,7 +7,7 @@ order behind; how many parts there are depends on the batch alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from netspec.graph.graph import Graph, Op
@@ -16,8 +16,8 @@ from netspec.kernels.formula import Formula, each, total
 from netspec.kernels.scalar import ZERO, Access, Call, Expr, Random, RuntimeScalar, transform
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
 from netspec.schedule.memory import SLACK, Piece, aligned, place
-from netspec.schedule.nest import Chain, Surroundings, build
-from netspec.schedule.program import Buffer, Count, Launch, Program, Segment, Size, Space
+from netspec.schedule.nest import FLOAT, Chain, Surroundings, build
+from netspec.schedule.program import Buffer, Count, Launch, Mode, Program, Segment, Size, Space
 from netspec.schedule.staging import stage
 from netspec.schedule.targets import Target
 from netspec.schedule.tiling import choose, tile_nest
@@ -99,6 +99,27 @@ def sums_batch(step: _Step) -> bool:
     return any(isinstance(axis.extent, str) for axis in step.chain.formula.reduced)
 
 
+def images_alone(moved: Sequence[tuple[int, int] | None], batch: int, cache: int) -> int:
+    """How many of the first steps take one image after the other: what they hand on then stays in the cache, but weights are read again.
+
+    `moved`: bytes of each step per image and for all images, None where it must see all images.
+    """
+    if batch == 1:
+        return 0
+    best, least = 0, 0
+    saved = weights = 0
+    for number, step in enumerate(moved, 1):
+        if step is None:
+            break
+        image, shared = step
+        weights += shared
+        saved -= image * batch if image * batch > cache else 0
+        again = weights * (batch - 1) if weights > cache else 0
+        if saved + again < least:
+            best, least = number, saved + again
+    return best
+
+
 def uses_scalars(body: Expr) -> bool:
     """Whether an expression depends on what a step is called with."""
     match body:
@@ -172,24 +193,36 @@ class _Scheduler:
             moved = [step for step in steps if self._is_constant(step, constant)]
             load += moved
             steps[:] = [step for step in steps if step not in moved]
-        segments = [(False, before), (True, middle), (False, after)]
-        pieces = [(apart, steps) for apart, steps in segments if steps]
+        single = images_alone([self._bytes(step) for step in after], self.batch, self.target.l2) if self.order == "channels" else 0
+        segments: list[tuple[Mode, list[_Step]]] = [
+            ("together", before), ("apart", middle), ("by_image", after[:single]), ("together", after[single:])
+        ]  # fmt: skip
+        pieces = [(mode, steps) for mode, steps in segments if steps]
         buffers, spaces = self._memory(load, pieces)
-        made = tuple(self._segment(apart, steps, buffers) for apart, steps in pieces)
+        made = tuple(self._segment(mode, steps, buffers) for mode, steps in pieces)
         return Program(
             self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces,
             self.part_stride,
-            (self._segment(False, load, buffers),) if load else (), tuple(self.constants),
+            (self._segment("together", load, buffers),) if load else (), tuple(self.constants),
         )  # fmt: skip
+
+    def _bytes(self, step: _Step) -> tuple[int, int] | None:
+        """Bytes that a step moves per image and for all of them; None where it cannot take one image after the other."""
+        if sums_batch(step) or not all(self._batched(name) for name in step.writes):
+            return None
+        sizes = [(self.layouts[name].batched, FLOAT * self.layouts[name].size) for name in (*step.writes, *step.reads)]
+        return sum(size for batched, size in sizes if batched), sum(size for batched, size in sizes if not batched)
 
     def _is_constant(self, step: _Step, constant: set[str]) -> bool:
         """Whether a step depends on weights alone, in a program that changes none."""
         bodies = (step.chain.formula, *step.chain.epilogues)
         return bool(step.reads) and set(step.reads) <= constant and not any(uses_scalars(formula.body) for formula in bodies)
 
-    def _segment(self, apart: bool, steps: list[_Step], buffers: Mapping[str, Buffer]) -> Segment:
-        parts = (self.parts if self.parted else 0) if apart else 1
-        return Segment(apart, tuple(self._launch(step, apart, buffers) for step in steps), parts)
+    def _segment(self, mode: Mode, steps: list[_Step], buffers: Mapping[str, Buffer]) -> Segment:
+        parts = (self.parts if self.parted else 0) if mode == "apart" else 1
+        inside = frozenset(name for step in steps for name in (*step.writes, *step.reads) if self._only_in.get(name) == mode)
+        around = self._surroundings(mode, inside)
+        return Segment(mode, tuple(self._launch(step, around) for step in steps), parts)
 
     def _written(self, steps: list[_Step]) -> set[str]:
         return {name for step in steps for name in step.writes}
@@ -251,7 +284,8 @@ class _Scheduler:
         factors = step.chain.formula.factors
         if factors is None:
             return None
-        around = self._surroundings(apart=self.apart)
+        own = frozenset(name for name, layout in self.layouts.items() if layout.batched and name not in self.external)
+        around = self._surroundings("apart" if self.apart else "together", own)
         best = choose(build(step.chain, around), self.target, self.batch).cost * 0.95
         found = None
         for access, other in (factors, factors[::-1]):
@@ -289,41 +323,53 @@ class _Scheduler:
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────────
 
-    def _surroundings(self, apart: bool) -> Surroundings:
-        own = frozenset(name for name, layout in self.layouts.items() if layout.batched and name not in self.external)
+    def _surroundings(self, mode: Mode, inside: frozenset[str]) -> Surroundings:
+        taken = {"together": 0, "by_image": 1, "apart": self.target.lanes}[mode]
         return Surroundings(
-            self.layouts, self.target.lanes, self.order == "images", apart and self.apart, own, self.external, self.scalars,
+            self.layouts, self.target.lanes, self.order == "images", taken, inside, self.external, self.scalars,
             frozenset(self.parted), self.part_stride, self.constants,
         )  # fmt: skip
 
-    def _size(self, name: str, apart: bool) -> Size:
+    def _size(self, name: str, mode: Mode) -> Size:
+        """Floats of a tensor that is used in one mode only, or, with `together`, in any."""
         layout = self.layouts[name]
-        if not layout.batched:
+        if not layout.batched or mode == "by_image":
             return layout.size
         if layout.lanes > 1:
-            return layout.size if apart else Count(layout.size, unit=layout.lanes)
-        return layout.size * self.target.lanes if apart and name not in self.external else Count(layout.size)
+            return layout.size if mode == "apart" else Count(layout.size, unit=layout.lanes)
+        return layout.size * self.target.lanes if mode == "apart" else Count(layout.size)
 
-    def _memory(self, load: list[_Step], segments: list[tuple[bool, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
+    def _memory(self, load: list[_Step], segments: list[tuple[Mode, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
         """Weights and results persist; of the rest, what lives at the same time lies apart."""
         inside = (*self.graph.weights, *self.graph.inputs)
         kept = [name for name in (*(item.name for item in inside), *self.graph.outputs) if name not in self.external]
         kept += [name for step in load for name in step.writes]
-        first, last, where = dict[str, int](), dict[str, int](), dict[str, bool]()
+        first, last, used = dict[str, int](), dict[str, int](), dict[str, set[Mode]]()
         clock = 0
-        for apart, steps in segments:
+        for mode, steps in segments:
             for step in steps:
                 for name in (*step.writes, *step.reads):
                     first.setdefault(name, clock)
-                    last[name], where[name] = clock, apart and where.get(name, True)
+                    last[name] = clock
+                    used.setdefault(name, set()).add(mode)
                 clock += 1
+        inner = {name: modes.pop() for name, modes in used.items() if len(modes) == 1 and name not in kept and name not in self.external}
+        self._only_in = {name: mode for name, mode in inner.items() if mode != "together" and self._batched(name)}
+        clock = 0
+        for mode, steps in segments:  # what the first image leaves for later lies where no other image writes
+            for name in {name for step in steps for name in (*step.writes, *step.reads)} if mode == "by_image" else ():
+                if name not in self._only_in:
+                    first[name], last[name] = min(first[name], clock), max(last[name], clock + len(steps) - 1)
+            clock += len(steps)
         buffers: dict[str, Buffer] = {}
         groups: dict[Space, list[Piece]] = {"persistent": [], "shared": [], "private": []}
         for name in dict.fromkeys((*kept, *first)):
             if name in self.alias or name in self.parted or name.endswith("/parts"):
                 continue
-            size = self._size(name, where.get(name, False))
-            space: Space = "external" if name in self.external else "persistent" if name in kept else "private" if where[name] else "shared"
+            size = self._size(name, self._only_in.get(name, "together"))
+            space: Space = "external" if name in self.external else "persistent" if name in kept else "shared"
+            if inner.get(name) == "apart":
+                space = "private"
             buffers[name] = Buffer(name, space, size)
             if space in groups:
                 amount = size if isinstance(size, int) else size.resolve(self.batch)
@@ -354,11 +400,8 @@ class _Scheduler:
             self.layouts[f"{name}s"] = replace(layout, strides=(stride, *layout.strides[1:]))
         spaces["parts"] = stride * self.parts + SLACK if self.parted else 0
 
-    def _launch(self, step: _Step, apart: bool, buffers: Mapping[str, Buffer]) -> Launch:
-        around = self._surroundings(apart)
-        private = frozenset(name for name, buffer in buffers.items() if buffer.space == "private")
-        nest = build(step.chain, replace(around, private=private, apart=apart))
-        return tile_nest(step.name, step.origin, nest, self.target, self.batch)
+    def _launch(self, step: _Step, around: Surroundings) -> Launch:
+        return tile_nest(step.name, step.origin, build(step.chain, around), self.target, self.batch)
 
 
 def _reading(formula: Formula, old: str, new: str) -> Formula:

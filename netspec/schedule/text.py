@@ -50,12 +50,16 @@ def _operands(tile: Tile) -> str:
 _ALONG = {"vector": "lanes side by side", "same": "one for all lanes", "strided": "lanes apart"}
 
 
+_SHARED = {
+    "together": "all threads share each of these",
+    "by_image": "image by image, all threads share each of these",
+    "apart": "each thread takes its blocks of images through all of these",
+}
+
+
 def _segment(segment: Segment, numbers: dict[Tile, str]) -> Iterator[str]:
-    if segment.apart:
-        parts = f", sums in {segment.parts} parts" if segment.parts else ""
-        yield f"each thread takes its blocks of images through all of these{parts}:"
-    else:
-        yield "all threads share each of these:"
+    parts = f", sums in {segment.parts} parts" if segment.mode == "apart" and segment.parts else ""
+    yield f"{_SHARED[segment.mode]}{parts}:"
     for launch in segment.launches:
         yield from _launch(launch, numbers)
 
