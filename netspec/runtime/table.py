@@ -19,8 +19,8 @@ MODES: dict[Mode, int] = {"together": 0, "apart": 1, "by_image": 2}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, address of its record, tasks. `records`: all
-    records.
+    """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, of its record, tasks.
+    `records`: all records.
 
     `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
     """

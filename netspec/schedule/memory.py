@@ -6,8 +6,11 @@ Tensors with a border share only with tensors of the same form: the zeros around
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+
+from netspec.schedule.program import Mode
+from netspec.schedule.steps import Step
 
 ALIGN = 64
 """Floats: the largest tile of a kernel that may write whole vectors over the last image."""
@@ -24,6 +27,42 @@ class Piece:
     first: int
     last: int
     form: Hashable | None = None
+
+
+Span = tuple[Mode, int, int]
+"""A segment: its mode, its first and its last step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """First and last step that use a tensor; the mode of the segments that do, `together` where they differ."""
+
+    first: int
+    last: int
+    mode: Mode
+
+
+def lifetimes(segments: Sequence[tuple[Mode, Sequence[Step]]]) -> dict[str, Life]:
+    """When every tensor is used. What passes from a segment that takes image by image to another one lives through the whole of it: the
+    next image must not write there.
+    """
+    uses: dict[str, dict[Span, list[int]]] = {}
+    begin = 0
+    for mode, steps in segments:
+        span = mode, begin, begin + len(steps) - 1
+        for time, step in enumerate(steps, begin):
+            for name in (*step.writes, *step.reads):
+                uses.setdefault(name, {}).setdefault(span, []).append(time)
+        begin += len(steps)
+    return {name: _life(spans) for name, spans in uses.items()}
+
+
+def _life(uses: Mapping[Span, Sequence[int]]) -> Life:
+    if len(uses) == 1:
+        ((mode, _, _), times) = next(iter(uses.items()))
+        return Life(min(times), max(times), mode)
+    times = [time for (mode, begin, end), inside in uses.items() for time in ((begin, end) if mode == "by_image" else inside)]
+    return Life(min(times), max(times), "together")
 
 
 def place(pieces: list[Piece]) -> tuple[dict[str, int], int]:

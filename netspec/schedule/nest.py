@@ -102,8 +102,8 @@ class Nest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a nest is built in: layouts, the lanes of images; where so many images are `taken` at a time (0: all), which buffers are `private`
-    to those.
+    """What a nest is built in: layouts, the lanes of images; where so many images are `taken` at a time (0: all), which buffers are
+    `private` to those.
     """
 
     layouts: Mapping[str, Layout]

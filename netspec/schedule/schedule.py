@@ -8,17 +8,18 @@ order behind; how many parts there are depends on the batch alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from netspec.graph.graph import Graph, Op
+from netspec.graph.graph import Graph
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
-from netspec.kernels.scalar import ZERO, Access, Call, Expr, Random, RuntimeScalar, transform
+from netspec.kernels.scalar import Access, Expr, transform
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
-from netspec.schedule.memory import SLACK, Piece, aligned, place
+from netspec.schedule.memory import SLACK, Piece, aligned, lifetimes, place
 from netspec.schedule.nest import FLOAT, Chain, Surroundings, build
 from netspec.schedule.program import Buffer, Count, Launch, Mode, Program, Segment, Size, Space
 from netspec.schedule.staging import stage
+from netspec.schedule.steps import Step, steps_of, sums_batch, uses_scalars
 from netspec.schedule.targets import Target
 from netspec.schedule.tiling import choose, tile_nest
 
@@ -47,58 +48,6 @@ def choose_order(graph: Graph, target: Target) -> Order:
     return "images" if waste and useful / waste < FILLED and useful < SMALL else "channels"
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A chain of an op, with the tensors it writes."""
-
-    name: str
-    chain: Chain
-    origin: str
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        argument = self.chain.formula.argument
-        return (self.chain.out.tensor,) if argument is None else (self.chain.out.tensor, argument.tensor)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        inner = {self.chain.formula.out.tensor, *(item.out.tensor for item in self.chain.epilogues)}
-        formulas = (self.chain.formula, *self.chain.epilogues)
-        return tuple(dict.fromkeys(name for formula in formulas for name in formula.reads if name not in inner or name in self.writes))
-
-
-def steps_of(graph: Graph) -> list[_Step]:
-    """The chains of all ops in order; before them, zeros where an op's formulas do not cover its result."""
-    steps: list[_Step] = []
-    for op in graph.ops:
-        steps += _zeros(graph, op)
-        pending: list[Formula] = []
-        inner = {value.name for value in op.inner}
-        for formula in (*op.formulas, None):
-            joins = formula is not None and pending and pending[-1].out.tensor in inner and pending[-1].out.tensor in formula.reads
-            if pending and not joins:
-                chain = Chain(pending[0], tuple(pending[1:]))
-                steps.append(_Step(chain.out.tensor, chain, op.origin))
-                pending = []
-            if formula is not None:
-                pending.append(formula)
-    return steps
-
-
-def _zeros(graph: Graph, op: Op) -> Iterator[_Step]:
-    for value in op.outputs:
-        parts = [formula for formula in op.formulas if formula.out.tensor == value.name]
-        covered = sum(size_of(tuple(axis.extent for axis in part.kept)) for part in parts)
-        if parts and covered < size_of(value.type.shape):
-            axes = tuple(Axis("n" if extent == N else f"i{k}", extent) for k, extent in enumerate(value.type.shape))
-            yield _Step(value.name, Chain(each(Access(value.name, tuple(affine(axis) for axis in axes)), ZERO)), op.origin)
-
-
-def sums_batch(step: _Step) -> bool:
-    """Whether a step sums over the batch."""
-    return any(isinstance(axis.extent, str) for axis in step.chain.formula.reduced)
-
-
 def images_alone(moved: Sequence[tuple[int, int] | None], batch: int, cache: int) -> int:
     """How many of the first steps take one image after the other: what they hand on then stays in the cache, but weights are read again.
 
@@ -120,17 +69,6 @@ def images_alone(moved: Sequence[tuple[int, int] | None], batch: int, cache: int
     return best
 
 
-def uses_scalars(body: Expr) -> bool:
-    """Whether an expression depends on what a step is called with."""
-    match body:
-        case RuntimeScalar() | Random():
-            return True
-        case Call(_, arguments):
-            return any(uses_scalars(item) for item in arguments)
-        case _:
-            return False
-
-
 class _Scheduler:
     def __init__(self, graph: Graph, target: Target, batch: int, order: Order) -> None:
         self.source, self.target, self.batch, self.order = graph, target, batch, order
@@ -144,6 +82,7 @@ class _Scheduler:
         self.part_stride = 0
         self.parts = min(PARTS, -(-batch // target.lanes))
         self.apart = order == "images" and self._independent()
+        self._only_in: dict[str, Mode] = {}
 
     # ── which steps run where ────────────────────────────────────────────────────────────────────
 
@@ -167,11 +106,11 @@ class _Scheduler:
 
     def program(self) -> Program:
         """The whole."""
-        before: list[_Step] = []
-        middle: list[_Step] = []
-        after: list[_Step] = []
+        before: list[Step] = []
+        middle: list[Step] = []
+        after: list[Step] = []
         constant = {weight.name for weight in self.graph.weights} if not self.graph.updates else set[str]()
-        load: list[_Step] = []
+        load: list[Step] = []
         for step in self.steps:
             if self._is_constant(step, constant):
                 load.append(step)
@@ -194,10 +133,10 @@ class _Scheduler:
             load += moved
             steps[:] = [step for step in steps if step not in moved]
         single = images_alone([self._bytes(step) for step in after], self.batch, self.target.l2) if self.order == "channels" else 0
-        segments: list[tuple[Mode, list[_Step]]] = [
+        segments: list[tuple[Mode, list[Step]]] = [
             ("together", before), ("apart", middle), ("by_image", after[:single]), ("together", after[single:])
         ]  # fmt: skip
-        pieces = [(mode, steps) for mode, steps in segments if steps]
+        pieces: list[tuple[Mode, list[Step]]] = [(mode, steps) for mode, steps in segments if steps]
         buffers, spaces = self._memory(load, pieces)
         made = tuple(self._segment(mode, steps, buffers) for mode, steps in pieces)
         return Program(
@@ -206,28 +145,28 @@ class _Scheduler:
             (self._segment("together", load, buffers),) if load else (), tuple(self.constants),
         )  # fmt: skip
 
-    def _bytes(self, step: _Step) -> tuple[int, int] | None:
+    def _bytes(self, step: Step) -> tuple[int, int] | None:
         """Bytes that a step moves per image and for all of them; None where it cannot take one image after the other."""
         if sums_batch(step) or not all(self._batched(name) for name in step.writes):
             return None
         sizes = [(self.layouts[name].batched, FLOAT * self.layouts[name].size) for name in (*step.writes, *step.reads)]
         return sum(size for batched, size in sizes if batched), sum(size for batched, size in sizes if not batched)
 
-    def _is_constant(self, step: _Step, constant: set[str]) -> bool:
+    def _is_constant(self, step: Step, constant: set[str]) -> bool:
         """Whether a step depends on weights alone, in a program that changes none."""
         bodies = (step.chain.formula, *step.chain.epilogues)
         return bool(step.reads) and set(step.reads) <= constant and not any(uses_scalars(formula.body) for formula in bodies)
 
-    def _segment(self, mode: Mode, steps: list[_Step], buffers: Mapping[str, Buffer]) -> Segment:
+    def _segment(self, mode: Mode, steps: list[Step], buffers: Mapping[str, Buffer]) -> Segment:
         parts = (self.parts if self.parted else 0) if mode == "apart" else 1
         inside = frozenset(name for step in steps for name in (*step.writes, *step.reads) if self._only_in.get(name) == mode)
         around = self._surroundings(mode, inside)
         return Segment(mode, tuple(self._launch(step, around) for step in steps), parts)
 
-    def _written(self, steps: list[_Step]) -> set[str]:
+    def _written(self, steps: list[Step]) -> set[str]:
         return {name for step in steps for name in step.writes}
 
-    def _by_image(self, step: _Step) -> list[_Step]:
+    def _by_image(self, step: Step) -> list[Step]:
         """A sum over batch and pixels as one over the pixels of each image, and one over the images: many tasks, and small rounding
         errors.
         """
@@ -239,9 +178,9 @@ class _Scheduler:
         self.layouts[name] = arrange(dims, range(1, len(dims)), ((0, 0),) * len(dims), self.target.lanes if self.order == "images" else 1)
         image = Access(name, (affine(n), *formula.out.indices))
         partial, whole = Chain(total(image, formula.body)), Chain(total(formula.out, image), step.chain.epilogues)
-        return [_Step(name, partial, step.origin), _Step(step.name, whole, step.origin)]
+        return [Step(name, partial, step.origin), Step(step.name, whole, step.origin)]
 
-    def _in_parts(self, step: _Step) -> tuple[_Step, _Step]:
+    def _in_parts(self, step: Step) -> tuple[Step, Step]:
         """The sum over the batch as a sum into a part, and the sum of the parts, which the epilogues follow."""
         formula, name = step.chain.formula, step.chain.formula.out.tensor
         part, parts = f"{name}/part", f"{name}/parts"
@@ -253,13 +192,13 @@ class _Scheduler:
         self.layouts[parts] = Layout((self.parts, *dims), (0, *layout.view(formula.out.view)), layout.offset, layout.size)
         combined = total(formula.out, Access(parts, (affine(p), *formula.out.indices)))
         partial = replace(formula, out=replace(formula.out, tensor=part))
-        return _Step(part, Chain(partial), step.origin), _Step(step.name, Chain(combined, step.chain.epilogues), step.origin)
+        return Step(part, Chain(partial), step.origin), Step(step.name, Chain(combined, step.chain.epilogues), step.origin)
 
     # ── other layouts of the same tensor ─────────────────────────────────────────────────────────
 
-    def _relaid(self, steps: list[_Step]) -> list[_Step]:
+    def _relaid(self, steps: list[Step]) -> list[Step]:
         """Where a contraction would gather an operand along the lanes, a copy that lies right is made first, if that is cheaper."""
-        result: list[_Step] = []
+        result: list[Step] = []
         copies: dict[tuple[str, Layout], str] = {}
         for step in steps:
             copy = self._better_copy(step)
@@ -275,12 +214,12 @@ class _Scheduler:
                 indices = tuple(affine(axis) for axis in axes)
                 view = None if self.graph.shape(access.tensor) == layout.dims else layout.dims
                 moved = each(Access(name, indices), Access(access.tensor, indices, view=view))
-                result.append(_Step(name, Chain(moved), step.origin))
+                result.append(Step(name, Chain(moved), step.origin))
             formula = _reading(step.chain.formula, access.tensor, copies[access.tensor, layout])
-            result.append(_Step(step.name, replace(step.chain, formula=formula), step.origin))
+            result.append(Step(step.name, replace(step.chain, formula=formula), step.origin))
         return result
 
-    def _better_copy(self, step: _Step) -> tuple[Access, Layout] | None:
+    def _better_copy(self, step: Step) -> tuple[Access, Layout] | None:
         factors = step.chain.formula.factors
         if factors is None:
             return None
@@ -339,44 +278,30 @@ class _Scheduler:
             return layout.size if mode == "apart" else Count(layout.size, unit=layout.lanes)
         return layout.size * self.target.lanes if mode == "apart" else Count(layout.size)
 
-    def _memory(self, load: list[_Step], segments: list[tuple[Mode, list[_Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
+    def _memory(self, load: list[Step], segments: list[tuple[Mode, list[Step]]]) -> tuple[dict[str, Buffer], dict[Space, int]]:
         """Weights and results persist; of the rest, what lives at the same time lies apart."""
         inside = (*self.graph.weights, *self.graph.inputs)
         kept = [name for name in (*(item.name for item in inside), *self.graph.outputs) if name not in self.external]
         kept += [name for step in load for name in step.writes]
-        first, last, used = dict[str, int](), dict[str, int](), dict[str, set[Mode]]()
-        clock = 0
-        for mode, steps in segments:
-            for step in steps:
-                for name in (*step.writes, *step.reads):
-                    first.setdefault(name, clock)
-                    last[name] = clock
-                    used.setdefault(name, set()).add(mode)
-                clock += 1
-        inner = {name: modes.pop() for name, modes in used.items() if len(modes) == 1 and name not in kept and name not in self.external}
-        self._only_in = {name: mode for name, mode in inner.items() if mode != "together" and self._batched(name)}
-        clock = 0
-        for mode, steps in segments:  # what the first image leaves for later lies where no other image writes
-            for name in {name for step in steps for name in (*step.writes, *step.reads)} if mode == "by_image" else ():
-                if name not in self._only_in:
-                    first[name], last[name] = min(first[name], clock), max(last[name], clock + len(steps) - 1)
-            clock += len(steps)
+        lives = lifetimes(segments)
+        outlast = {*kept, *self.external}
+        self._only_in = {name: life.mode for name, life in lives.items() if life.mode != "together" and name not in outlast}
         buffers: dict[str, Buffer] = {}
         groups: dict[Space, list[Piece]] = {"persistent": [], "shared": [], "private": []}
-        for name in dict.fromkeys((*kept, *first)):
+        for name in dict.fromkeys((*kept, *lives)):
             if name in self.alias or name in self.parted or name.endswith("/parts"):
                 continue
-            size = self._size(name, self._only_in.get(name, "together"))
-            space: Space = "external" if name in self.external else "persistent" if name in kept else "shared"
-            if inner.get(name) == "apart":
-                space = "private"
+            mode: Mode = self._only_in.get(name, "together")
+            size = self._size(name, mode)
+            space: Space = "private" if mode == "apart" else "shared"
+            space = "external" if name in self.external else "persistent" if name in kept else space
             buffers[name] = Buffer(name, space, size)
             if space in groups:
                 amount = size if isinstance(size, int) else size.resolve(self.batch)
                 layout = self.layouts[name]
                 form = (layout.dims, layout.strides, layout.border) if layout.bordered else None
-                lived = (0, clock) if space == "persistent" else (first[name], last[name])
-                groups[space].append(Piece(name, amount, *lived, form))
+                always = space == "persistent"
+                groups[space].append(Piece(name, amount, 0 if always else lives[name].first, 1 if always else lives[name].last, form))
         spaces: dict[Space, int] = {}
         for space, pieces in groups.items():
             offsets, spaces[space] = place(pieces)
@@ -400,7 +325,7 @@ class _Scheduler:
             self.layouts[f"{name}s"] = replace(layout, strides=(stride, *layout.strides[1:]))
         spaces["parts"] = stride * self.parts + SLACK if self.parted else 0
 
-    def _launch(self, step: _Step, around: Surroundings) -> Launch:
+    def _launch(self, step: Step, around: Surroundings) -> Launch:
         return tile_nest(step.name, step.origin, build(step.chain, around), self.target, self.batch)
 
 
