@@ -301,12 +301,12 @@ class Net:
     def _trainable(self) -> list[Weight]:
         return [weight for weight in self.model.graph.weights if weight.role == "trainable"]
 
-    @property
+    @cached_property
     def input_shape(self) -> Shape:
         """The shape of a sample."""
         return self.model.graph.inputs[0].type.sample
 
-    @property
+    @cached_property
     def output_shape(self) -> Shape:
         """The shape of a result."""
         return self.model.graph.types[self._output].type.sample

@@ -63,7 +63,7 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
             for image in range(segments[s, 3] if segments[s, 0] == BY_IMAGE else 1):
                 for n in range(start, end):
                     driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
-                    if tasks == 1 or threads == 1:
+                    if tasks == 1 or threads == 1 or launches[n, 3] == 0:
                         _call(driver, plan, 0, image, 0, 0, tasks)
                     else:
                         for thread in prange(threads):

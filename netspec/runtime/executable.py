@@ -38,12 +38,14 @@ class Executable:
         self._tables: dict[int, Table] = {}
         self._loading = make_table(program, program.load, self.drivers, self.bases, 1) if program.load else None
         self._loaded = self._loading is None
+        self._count = program.scalars.index("N")
 
     def table(self, images: int) -> Table:
         """The table for a batch of so many images."""
-        if images not in self._tables:
-            self._tables[images] = make_table(self.program, self.program.segments, self.drivers, self.bases, images)
-        return self._tables[images]
+        table = self._tables.get(images)
+        if table is None:
+            table = self._tables[images] = make_table(self.program, self.program.segments, self.drivers, self.bases, images)
+        return table
 
     def bind(self, external: Mapping[str, Floats], images: int) -> Table:
         """The table for so many images, with the addresses of these arrays in it; what depends on weights alone is up to date."""
@@ -58,7 +60,8 @@ class Executable:
     def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
         """One step on contiguous arrays for what users pass and get."""
         table = self.bind(external, images)
-        self._set_scalars(images, scalars or {})
+        if scalars or self.scalars[self._count] != images:
+            self._set_scalars(images, scalars or {})
         self._walk(table, images)
 
     def _walk(self, table: Table, images: int) -> None:

@@ -19,8 +19,8 @@ MODES: dict[Mode, int] = {"together": 0, "apart": 1, "by_image": 2}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, of its record, tasks.
-    `records`: all records.
+    """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, of its record, tasks,
+    whether threads share them. `records`: all records.
 
     `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
     """
@@ -41,13 +41,13 @@ def make_table(program: Program, chosen: Sequence[Segment], drivers: Mapping[Til
         start = len(launches)
         for launch in segment.launches:
             tasks = prod(resolve(loop.extent, images) for loop in launch.loops)
-            launches.append([drivers[launch.tile], 8 * len(records), tasks])
+            launches.append([drivers[launch.tile], 8 * len(records), tasks, launch.shared])
             for name, operand, offset in _external(program, launch, images):
                 external.append((name, len(records) + record.field(operand, record.ADDRESS), offset))
             records += _record(program, launch, bases, images)
         segments.append([MODES[segment.mode], start, len(launches), images if segment.mode == "by_image" else segment.parts])
     table = np.array(records, np.int64)
-    made = np.array(launches, np.int64).reshape(-1, 3)
+    made = np.array(launches, np.int64).reshape(-1, 4)
     made[:, 1] += table.ctypes.data
     return Table(np.array(segments, np.int64).reshape(-1, 4), made, table, tuple(external))
 

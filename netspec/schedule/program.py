@@ -154,9 +154,16 @@ class Operand:
     step: int = 0
 
 
+WORTH_SHARING = 12_000
+"""Cycles, some 4 us: to wake other threads and to wait for them takes about as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A kernel applied: `loops` around the tile, outermost first, are counted as one and cut among threads; `reduce` runs in it."""
+    """A kernel applied: `loops` around the tile, outermost first, are counted as one and cut among threads; `reduce` runs in it.
+
+    `work`: the cycles that it is thought to take for a full batch. Too little of it is not worth waking other threads.
+    """
 
     name: str
     tile: Tile
@@ -164,6 +171,12 @@ class Launch:
     loops: tuple[Loop, ...]
     reduce: tuple[Loop, ...]
     origin: str = ""
+    work: float = 0.0
+
+    @property
+    def shared(self) -> bool:
+        """Whether threads share it."""
+        return self.work >= WORTH_SHARING
 
 
 Mode = Literal["together", "by_image", "apart"]

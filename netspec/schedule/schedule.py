@@ -17,7 +17,7 @@ from netspec.kernels.scalar import Access, Expr, transform
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
 from netspec.schedule.memory import SLACK, Piece, aligned, lifetimes, place
 from netspec.schedule.nest import FLOAT, Chain, Surroundings, build
-from netspec.schedule.program import Buffer, Count, Launch, Mode, Program, Segment, Size, Space
+from netspec.schedule.program import WORTH_SHARING, Buffer, Count, Launch, Mode, Program, Segment, Size, Space
 from netspec.schedule.staging import stage
 from netspec.schedule.steps import Step, steps_of, sums_batch, uses_scalars
 from netspec.schedule.targets import Target
@@ -25,27 +25,34 @@ from netspec.schedule.tiling import choose, tile_nest
 
 PARTS = 8
 """Sums over the batch are formed in at most so many parts."""
-FILLED, SMALL = 0.85, 5e7
-"""Images go along the lanes where channels would fill less than this share of them, in graphs of fewer multiplications per image."""
+SMALL = 5e7
+"""Of graphs of fewer multiplications per image, every layout is tried."""
+CALL = 300
+"""Cycles to start a launch."""
 
 
 def schedule(graph: Graph, target: Target, batch: int, order: Order | None = None) -> Program:
-    """A program that runs up to `batch` images. `order` overrides the choice of layout."""
-    order = order or choose_order(graph, target)
-    return _Scheduler(graph, target, batch, order).program()
+    """A program that runs up to `batch` images. `order` overrides the choice of layout: of a small graph, the one thought to take fewer
+    cycles.
+    """
+    small = sum(formula.multiplications() for op in graph.ops for formula in op.formulas) < SMALL
+    orders: tuple[Order, ...] = (order,) if order else ("channels", "images") if small else ("channels",)
+    return min((_Scheduler(graph, target, batch, item).program() for item in orders), key=cycles)
 
 
-def choose_order(graph: Graph, target: Target) -> Order:
-    """Images along the lanes when the graph is small and channels, counted by multiplications, would leave too many lanes empty."""
-    useful = waste = 0.0
-    for op in graph.ops:
-        for formula in op.formulas:
-            work = formula.multiplications()
-            shape = graph.shape(formula.out.tensor)
-            if work and len(shape) > 1 and isinstance(shape[0], str) and isinstance(shape[1], int):
-                useful += work
-                waste += work * (-(-shape[1] // target.lanes) * target.lanes) / shape[1]
-    return "images" if waste and useful / waste < FILLED and useful < SMALL else "channels"
+def cycles(program: Program) -> float:
+    """The cycles that a program is thought to take with two threads."""
+    total = 0.0
+    for segment in program.segments:
+        if segment.mode == "apart":
+            blocks = -(-program.batch // program.target.lanes)
+            total += -(-blocks // 2) * sum(CALL + launch.work for launch in segment.launches)
+        else:
+            times = program.batch if segment.mode == "by_image" else 1
+            total += times * sum(
+                CALL + (WORTH_SHARING / 2 + launch.work / 2 if launch.shared else launch.work) for launch in segment.launches
+            )
+    return total
 
 
 def images_alone(moved: Sequence[tuple[int, int] | None], batch: int, cache: int) -> int:

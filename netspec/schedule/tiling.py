@@ -230,7 +230,7 @@ class _Assembly:
             fma=self.target.fma,
         )
         loops, reduce = (tuple(map(self._loop, dims)) for dims in (around, inside))
-        return Launch(name, tile, operands, loops, reduce, origin)
+        return Launch(name, tile, operands, loops, reduce, origin, choice.cost)
 
     def _reading_order(self, dim: Dim) -> int:
         first = self.nest.position if self.nest.position is not None else len(self.nest.results)

@@ -117,7 +117,7 @@ def test_weights_are_copies_in_pytorchs_layout(net: netspec.Net) -> None:
     first = net.weights
     first["c1.weight"][:] = 0
     assert net.weights["c1.weight"].any()
-    other = netspec.load(SPEC).compile(batch=4, threads=1, seed=6)
+    other = netspec.load(SPEC).compile(batch=16, threads=1, seed=6)
     x, _ = samples(4)
     assert (other(x) != net(x)).any()
     other.load_weights(net.weights)

@@ -39,7 +39,7 @@ def test_nothing_fits(batch: int) -> None:
 def test_a_net_is_refused_before_its_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "free", lambda: 8 << 20)
     with pytest.raises(UserError, match=r"a batch of 4096 takes .* MiB of memory, 8\.0 MiB are free\n  = help: `batch = \d+` fits"):
-        load(SPEC).compile("train")
+        load(SPEC).compile("train", layout="channels")
 
 
 def test_a_containers_limit(tmp_path: Path) -> None:
