@@ -58,17 +58,8 @@ def _clear(_context, address, size):
 def _run(segments, launches, threads, blocks, private, private_bytes, parts_base, part_bytes):
     """One step. `private` is the address of the first thread's arena, `parts_base` that of the sums over the batch."""
     for s in range(segments.shape[0]):
-        start, end = segments[s, 1], segments[s, 2]
-        if segments[s, 0] != APART:
-            for image in range(segments[s, 3] if segments[s, 0] == BY_IMAGE else 1):
-                for n in range(start, end):
-                    driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
-                    if tasks == 1 or threads == 1 or launches[n, 3] == 0:
-                        _call(driver, plan, 0, image, 0, 0, tasks)
-                    else:
-                        for thread in prange(threads):
-                            _call(driver, plan, 0, image, 0, tasks * thread // threads, tasks * (thread + 1) // threads)
-        else:
+        mode, start, end = segments[s, 0], segments[s, 1], segments[s, 2]
+        if mode == APART:
             sums = segments[s, 3]
             parts = sums if sums > 0 else blocks
             for thread in prange(threads):
@@ -76,6 +67,20 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
                     _clear(parts_base + part * part_bytes, part_bytes if sums > 0 else 0)
                     blocks_of_part = (part * blocks // parts, (part + 1) * blocks // parts)
                     _take(launches, start, end, private + thread * private_bytes, part, blocks_of_part)
+            continue
+        images = segments[s, 3] if mode == BY_IMAGE else 0
+        own = images // threads  # images that each thread takes by itself; the rest is shared
+        if own > 0:
+            for thread in prange(threads):
+                _take(launches, start, end, private + thread * private_bytes, 0, (own * thread, own * (thread + 1)))
+        for image in range(own * threads, images if mode == BY_IMAGE else 1):
+            for n in range(start, end):
+                driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
+                if tasks == 1 or threads == 1 or launches[n, 3] == 0:
+                    _call(driver, plan, private, image, 0, 0, tasks)
+                else:
+                    for thread in prange(threads):
+                        _call(driver, plan, private, image, 0, tasks * thread // threads, tasks * (thread + 1) // threads)
 
 
 def _take(launches, start, end, private, part, blocks):

@@ -180,9 +180,9 @@ class Launch:
 
 
 Mode = Literal["together", "by_image", "apart"]
-"""How a segment's launches are shared out. Together: all threads share each launch, of the whole batch. By image: likewise, of one image
-after the other, so that what passes from launch to launch stays in the cache. Apart: each thread takes blocks of images, as many as a
-vector has lanes, through all launches.
+"""How a segment's launches are shared out. Together: all threads share each launch, of the whole batch. By image: each thread takes images
+through all launches, one after the other, so that what passes from launch to launch stays in the cache; the last ones, too few for all
+threads, are shared. Apart: likewise blocks of images, as many as a vector has lanes, along the lanes.
 """
 
 

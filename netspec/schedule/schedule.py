@@ -300,7 +300,7 @@ class _Scheduler:
                 continue
             mode: Mode = self._only_in.get(name, "together")
             size = self._size(name, mode)
-            space: Space = "private" if mode == "apart" else "shared"
+            space: Space = "shared" if mode == "together" else "private"
             space = "external" if name in self.external else "persistent" if name in kept else space
             buffers[name] = Buffer(name, space, size)
             if space in groups:

@@ -52,7 +52,7 @@ _ALONG = {"vector": "lanes side by side", "same": "one for all lanes", "strided"
 
 _SHARED = {
     "together": "all threads share each of these",
-    "by_image": "image by image, all threads share each of these",
+    "by_image": "each thread takes its images through all of these, one by one",
     "apart": "each thread takes its blocks of images through all of these",
 }
 

@@ -20,12 +20,12 @@ LOOPS, DEPTH = 7, 4
 """How many loops a driver has at most: around the tile and in it."""
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
-PAGE, FAR = 4096, 1.04
+PAGE, FAR = 4096, 1.1
 """Rows, or vectors, further apart than so many bytes cost so much more."""
 RUN = 128
 """Numbers that are added in a row before their sum is added to others."""
 COMMON = (1, 2, 4, 7, 8, 14, 16, 28)
-OTHER = (3, 5, 6, 10, 12, 24)
+OTHER = (3, 5, 6, 10, 12, 13, 24)
 """Rows and vectors of contractions. Few sizes, so that layers and nets share their kernels; an other one must gain 5 %."""
 
 
@@ -91,8 +91,9 @@ def _follows(nest: Nest, dim: Dim) -> bool:
 def _pairs(nest: Nest, lane: Dim | None, factors: tuple[int, int] | None) -> list[tuple[Dim | None, Dim | None]]:
     """Candidates for (rows, vectors). Rows move one factor, vectors the other one."""
     bound = _bound_by_clips(nest)
-    others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and dim.name not in bound]
-    vectors: list[Dim | None] = [None, *(dim for dim in others if isinstance(dim.extent, int) and not dim.name.endswith(".block"))]
+    blocks = {dim.name for dim in nest.dims if dim.name.endswith(".block") and isinstance(dim.extent, int)}
+    others: list[Dim] = [dim for dim in nest.dims if dim.kept and dim is not lane and dim.name not in bound | blocks]
+    vectors: list[Dim | None] = [None, *(dim for dim in others if isinstance(dim.extent, int))]
     if lane is not None and lane.kept:
         vectors.append(lane)
     if factors is None:
