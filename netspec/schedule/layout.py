@@ -263,12 +263,13 @@ def _alike(graph: Graph, weights: Mapping[str, tuple[Extent, ...]]) -> Iterator[
     next value.
     """
     links = [(name.removeprefix("d:").partition("#")[0], name) for name in weights if name.startswith("d:")]
-    links = [(weight, name) for weight, name in links if weights.get(weight) == weights[name]]
+    links = [(weight, name) for weight, name in links if weight in weights]
     for op in graph.ops:
         for formula in op.formulas:
             for access in formula.accesses:
                 same = access.indices == formula.out.indices and access.tensor != formula.out.tensor
                 if same and {access.tensor, formula.out.tensor} <= weights.keys() and formula.combine == "none":
                     links.append((access.tensor, formula.out.tensor))
+    links = [(a, b) for a, b in links if weights[a] == weights[b]]  # the others are split into different dimensions
     yield from links
     yield from reversed(links)
