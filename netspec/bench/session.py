@@ -14,6 +14,7 @@ from netspec.bench.rounds import Plan, Question, Tell, run
 from netspec.diagnostics import UsageError, UserError, did_you_mean
 from netspec.model import Model
 from netspec.records import record
+from netspec.runtime.host import host_target
 
 BATCHES: dict[Mode, tuple[int, ...]] = {"infer": (1, 8), "train": (8,)}
 """What is run where no batch is named."""
@@ -37,7 +38,7 @@ class Session:
         Raises UsageError for a peer that does not exist, UserError for a net that cannot be run so, and as `run`.
         """
         peers = named(self.peers)
-        check(self.model, self.mode)
+        check(self.model, self.mode, self.target)
         for batch in self.batches or BATCHES[self.mode]:
             question = Question(self.model, self.mode, batch, self.threads, self.target)
             yield run(question, peers, self.plan, lambda what, batch=batch: tell(f"{self.model.name}, batch {batch}: {what}"))
@@ -51,16 +52,16 @@ def named(names: Sequence[str]) -> list[Candidate]:
     return [PEERS[name] for name in dict.fromkeys(names)] or list(PEERS.values())
 
 
-def check(model: Model, mode: Mode) -> None:
-    """Raise UserError for a net that the bench cannot run."""
+def check(model: Model, mode: Mode, target: str | None) -> None:
+    """Raise UserError for a net or a target that the bench cannot run."""
+    if (chosen := host_target(target)).kind != "cpu":
+        raise UserError(f"the bench runs on the CPU, not on {chosen.name}")
     graph = model.graph
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         several = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
         raise UserError(f"{model.name} has {several}: the bench runs nets of one input and one output")
     if mode == "train" and model.plan is None:
         raise UserError(f"{model.name} has no `train` block", "the bench can run it with `--mode infer`")
-    if mode == "train" and len(graph.types[graph.outputs[0]].type.sample) != 1:
-        raise UserError(f"{model.name} gives a map: the bench trains nets that give a number for each class")
 
 
 def document(cases: Sequence[Case], session: Session, command: str) -> dict[str, Json]:

@@ -34,8 +34,8 @@ def channels_last(job: Job) -> Built:
 
 
 def compiled(job: Job) -> Built:
-    """Compiled; for inference with its weights frozen, so that batch norm is folded and weights are packed once."""
-    return built(job, Way("compiled", compile=True))
+    """Compiled, channels last; for inference with its weights frozen, so that batch norm is folded and weights are packed once."""
+    return built(job, Way("compiled, channels last", channels_last=True, compile=True))
 
 
 def built(job: Job, way: Way) -> Built:

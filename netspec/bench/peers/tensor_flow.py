@@ -29,33 +29,34 @@ def build(job: Job) -> Built:
     threads.set_intra_op_parallelism_threads(job.threads)
     threads.set_inter_op_parallelism_threads(1)
     order = nhwc.order(job.graph)
-    net = steps(job.graph, _table(order), "TensorFlow", training=job.training)
+    ways = {words: steps(job.graph, _table(order, xla), "TensorFlow", training=job.training) for words, xla in _WAYS.items()}
     weights, x = order.weights(job.graph, job.weights), tf().constant(nhwc.channels_last(job.x))
-    made = _training(job, net, weights, x) if job.training else _inference(net, weights, x)
-    words, call, reset = made
+    words, call, reset = _training(job, ways, weights, x) if job.training else _inference(ways, weights, x)
     reset()
     return Built(call, words, float if job.training else lambda y: nhwc.channels_first(y.numpy()))
 
 
+_WAYS = {"tf.function": False, "tf.function(jit_compile=True)": True}
+"""Ways of running a net, and whether XLA compiles it then."""
+Nets = Mapping[str, Steps]
 Made = tuple[str, Callable[[], Any], Callable[[], None]]
+"""The way that was chosen, what runs a net in it, and what sets its weights back."""
 
 
-def _inference(net: Steps, weights: Mapping[str, Any], x: Any) -> Made:
-    def infer(x: Any) -> Any:
-        return net(x, weights)  # arrays become constants of the graph: batch norm is folded, weights are packed once
+def _inference(nets: Nets, weights: Mapping[str, Any], x: Any) -> Made:
+    def ready(net: Steps, xla: bool) -> Callable[[], Any]:
+        def infer(x: Any) -> Any:
+            return net(x, weights)  # arrays become constants of the graph: batch norm is folded, weights are packed once
 
-    def ready(function: Any) -> Callable[[], Any]:
+        function = tf().function(infer, jit_compile=xla)
         return lambda: function(x)
 
-    words, call = _faster({words: ready(tf().function(infer, jit_compile=jit)) for words, jit in _WAYS.items()})
+    words, call = _faster({words: ready(net, _WAYS[words]) for words, net in nets.items()})
     return words, call, lambda: None
 
 
-_WAYS = {"tf.function": False, "tf.function(jit_compile=True)": True}
-
-
 def _faster(ways: Mapping[str, Callable[[], Any]]) -> tuple[str, Callable[[], Any]]:
-    """The fastest of several that work; the error of the last where none does."""
+    """The fastest of several that work; the error of the first where none does."""
     seconds: dict[str, float] = {}
     error: Exception | None = None
     for words, call in ways.items():
@@ -63,29 +64,30 @@ def _faster(ways: Mapping[str, Callable[[], Any]]) -> tuple[str, Callable[[], An
             warm(call)
             seconds[words] = time_per_call(call, 0.1).seconds
         except Exception as problem:  # XLA does not compile everything
-            error = problem
+            error = error or problem
     if not seconds and error is not None:
         raise error
     best = min(seconds, key=seconds.__getitem__)
     return best, ways[best]
 
 
-def _training(job: Job, net: Steps, weights: Mapping[str, Any], x: Any) -> Made:
+def _training(job: Job, nets: Nets, weights: Mapping[str, Any], x: Any) -> Made:
     plan = recipe(job)
     trained = [weight.name for weight in job.graph.weights if weight.role == "trainable"]
     variables = {name: tf().Variable(value, trainable=name in trained) for name, value in weights.items()}
     momenta = {name: tf().Variable(tf().zeros_like(variables[name])) for name in trained}
     labels = tf().constant(job.labels)
 
-    def step(x: Any, labels: Any) -> Any:
-        with tf().GradientTape() as tape:
-            loss = _cross_entropy(net(x, variables), labels, plan.smoothing)
-        gradients = tape.gradient(loss, [variables[name] for name in trained])
-        for name, gradient in zip(trained, gradients, strict=True):
-            _update(plan, name, variables[name], momenta[name], gradient)
-        return loss
+    def ready(net: Steps, xla: bool) -> Callable[[], Any]:
+        def step(x: Any, labels: Any) -> Any:
+            with tf().GradientTape() as tape:
+                loss = _cross_entropy(net(x, variables), labels, plan.smoothing)
+            gradients = tape.gradient(loss, [variables[name] for name in trained])
+            for name, gradient in zip(trained, gradients, strict=True):
+                _update(plan, name, variables[name], momenta[name], gradient)
+            return loss
 
-    def ready(function: Any) -> Callable[[], Any]:
+        function = tf().function(step, jit_compile=xla)
         return lambda: function(x, labels).numpy()
 
     def reset() -> None:
@@ -94,7 +96,7 @@ def _training(job: Job, net: Steps, weights: Mapping[str, Any], x: Any) -> Made:
         for momentum in momenta.values():
             momentum.assign(tf().zeros_like(momentum))
 
-    words, call = _faster({words: ready(tf().function(step, jit_compile=jit)) for words, jit in _WAYS.items()})
+    words, call = _faster({words: ready(net, _WAYS[words]) for words, net in nets.items()})
     return words, call, reset
 
 
@@ -119,20 +121,20 @@ def _update(plan: Recipe, name: str, variable: Any, momentum: Any, gradient: Any
 # ── layers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _table(order: nhwc.Order) -> dict[str, Callable[[Site], Function]]:
+def _table(order: nhwc.Order, xla: bool) -> dict[str, Callable[[Site], Function]]:
     nn = tf().nn
     return {
         "conv": _conv,
         "dense": lambda _site: lambda inputs, own: _biased(tf().matmul(inputs[0], own["weight"]), own),
         "bn": _bn,
-        "maxpool": _maxpool,
+        "maxpool": lambda site: _maxpool(site, xla),
         "avgpool": _avgpool,
         "gap": lambda _site: lambda inputs, own: tf().reduce_mean(inputs[0], (1, 2)),
         "flatten": lambda site: _flatten(site, order),
         "softmax": lambda _site: lambda inputs, own: nn.softmax(inputs[0]),
         "relu": _pointwise(nn.relu),
         "relu6": _pointwise(nn.relu6),
-        "elu": _pointwise(nn.elu),
+        "elu": lambda site: lambda inputs, own: tf().keras.activations.elu(inputs[0], site.layer.alpha),
         "leaky_relu": lambda site: lambda inputs, own: nn.leaky_relu(inputs[0], site.layer.slope),
         "sigmoid": _pointwise(nn.sigmoid),
         "tanh": _pointwise(nn.tanh),
@@ -155,19 +157,30 @@ def _biased(y: Any, own: Mapping[str, Any]) -> Any:
 
 
 def _padding(site: Site) -> Any:
-    return "VALID" if site.pads == ((0, 0), (0, 0)) else [(0, 0), *site.pads, (0, 0)]
+    """Padding by its name where it has one, else in numbers."""
+    if site.pads == ((0, 0), (0, 0)):
+        return "VALID"
+    return "SAME" if site.pads == site.layer.replaced(pad="same").pads(*site.shapes) else [(0, 0), *site.pads, (0, 0)]
 
 
 def _conv(site: Site) -> Function:
-    nn, padding, dilation = tf().nn, _padding(site), pair(site.layer.dilation)
-    stride = pair(site.layer.stride)
-    if not site.depthwise:
-        return lambda inputs, own: _biased(nn.conv2d(inputs[0], own["weight"], stride, padding, dilations=dilation), own)
-    channels, times, strides = site.shapes[0][0], site.output[0] // site.shapes[0][0], (1, *stride, 1)
+    if site.depthwise:
+        return _depthwise(site)
+    convolve, padding = tf().nn.conv2d, _padding(site)
+    stride, dilation = pair(site.layer.stride), pair(site.layer.dilation)
+    return lambda inputs, own: _biased(convolve(inputs[0], own["weight"], stride, padding, dilations=dilation), own)
+
+
+def _depthwise(site: Site) -> Function:
+    convolve, named = tf().nn.depthwise_conv2d, _padding(site)
+    apart = not isinstance(named, str)  # numbers end the process, in the optimiser of its graphs
+    around, padding = [(0, 0), *site.pads, (0, 0)], "VALID" if apart else named
+    channels, strides, dilation = site.shapes[0][0], (1, *pair(site.layer.stride), 1), pair(site.layer.dilation)
 
     def depthwise(inputs: list[Any], own: Mapping[str, Any]) -> Any:
-        weight = tf().reshape(own["weight"], (*own["weight"].shape[:2], channels, times))
-        return _biased(nn.depthwise_conv2d(inputs[0], weight, strides, padding, dilations=dilation), own)
+        weight = tf().reshape(own["weight"], (*own["weight"].shape[:2], channels, site.output[0] // channels))
+        x = tf().pad(inputs[0], around) if apart else inputs[0]
+        return _biased(convolve(x, weight, strides, padding, dilations=dilation), own)
 
     return depthwise
 
@@ -188,9 +201,12 @@ def _bn(site: Site) -> Function:
     return normalise
 
 
-def _maxpool(site: Site) -> Function:
-    (k, stride), padding = site.window, _padding(site)
-    return lambda inputs, own: tf().nn.max_pool2d(inputs[0], k, stride, padding)
+def _maxpool(site: Site, xla: bool) -> Function:
+    (k, stride), named, pool = site.window, _padding(site), tf().nn.max_pool2d
+    if not xla or isinstance(named, str):
+        return lambda inputs, own: pool(inputs[0], k, stride, named)
+    around = [(0, 0), *site.pads, (0, 0)]  # XLA's pooling takes no numbers
+    return lambda inputs, own: pool(tf().pad(inputs[0], around, constant_values=float("-inf")), k, stride, "VALID")
 
 
 def _avgpool(site: Site) -> Function:
