@@ -58,29 +58,36 @@ def _clear(_context, address, size):
 def _run(segments, launches, threads, blocks, private, private_bytes, parts_base, part_bytes):
     """One step. `private` is the address of the first thread's arena, `parts_base` that of the sums over the batch."""
     for s in range(segments.shape[0]):
-        mode, start, end = segments[s, 0], segments[s, 1], segments[s, 2]
-        if mode == APART:
-            sums = segments[s, 3]
-            parts = sums if sums > 0 else blocks
+        start, end, sums = segments[s, 1], segments[s, 2], segments[s, 0] == APART and segments[s, 3] > 0
+        parts, taken, first, last = _shares(segments[s, 0], segments[s, 3], blocks, threads)
+        if parts > 0:
             for thread in prange(threads):
                 for part in range(parts * thread // threads, parts * (thread + 1) // threads):
-                    _clear(parts_base + part * part_bytes, part_bytes if sums > 0 else 0)
-                    blocks_of_part = (part * blocks // parts, (part + 1) * blocks // parts)
+                    _clear(parts_base + part * part_bytes, part_bytes if sums else 0)
+                    blocks_of_part = (part * taken // parts, (part + 1) * taken // parts)
                     _take(launches, start, end, private + thread * private_bytes, part, blocks_of_part)
-            continue
-        images = segments[s, 3] if mode == BY_IMAGE else 0
-        own = images // threads  # images that each thread takes by itself; the rest is shared
-        if own > 0:
-            for thread in prange(threads):
-                _take(launches, start, end, private + thread * private_bytes, 0, (own * thread, own * (thread + 1)))
-        for image in range(own * threads, images if mode == BY_IMAGE else 1):
+        for image in range(first, last):
             for n in range(start, end):
-                driver, plan, tasks = launches[n, 0], launches[n, 1], launches[n, 2]
-                if tasks == 1 or threads == 1 or launches[n, 3] == 0:
+                driver, plan, tasks, grain = launches[n, 0], launches[n, 1], launches[n, 2], launches[n, 3]
+                shares = tasks // grain if threads > 1 else 1
+                if shares == 1:
                     _call(driver, plan, private, image, 0, 0, tasks)
                 else:
                     for thread in prange(threads):
-                        _call(driver, plan, private, image, 0, tasks * thread // threads, tasks * (thread + 1) // threads)
+                        begin, stop = shares * thread // threads, shares * (thread + 1) // threads
+                        _call(driver, plan, private, image, 0, grain * begin, grain * stop)
+
+
+def _shares(mode, number, blocks, threads):
+    """What each thread takes through all launches of a segment, and what all share: parts, the blocks or images in them; first and last
+    image that threads share.
+    """
+    if mode == APART:
+        return (number if number > 0 else blocks), blocks, 0, 0
+    if mode == BY_IMAGE:
+        own = number // threads * threads
+        return own, own, own, number
+    return 0, 0, 0, 1
 
 
 def _take(launches, start, end, private, part, blocks):
@@ -158,6 +165,7 @@ with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)
     _take = njit(_take)
+    _shares = njit(_shares)
     run: Callable[..., None] = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
     _load = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_load)
     train: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(_train)

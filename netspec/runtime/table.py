@@ -20,7 +20,7 @@ MODES: dict[Mode, int] = {"together": 0, "apart": 1, "by_image": 2}
 @dataclass(frozen=True, slots=True)
 class Table:
     """`segments`: mode, first and last launch, parts (apart) or images (by image). `launches`: address of the driver, of its record, tasks,
-    whether threads share them. `records`: all records.
+    how many of them one thread must do in a row. `records`: all records.
 
     `external` tells where the addresses of external buffers go: (buffer, place in `records`, offset in bytes).
     """
@@ -41,7 +41,8 @@ def make_table(program: Program, chosen: Sequence[Segment], drivers: Mapping[Til
         start = len(launches)
         for launch in segment.launches:
             tasks = prod(resolve(loop.extent, images) for loop in launch.loops)
-            launches.append([drivers[launch.tile], 8 * len(records), tasks, launch.shared])
+            grain = prod(resolve(loop.extent, images) for loop in launch.loops[launch.cut :])
+            launches.append([drivers[launch.tile], 8 * len(records), tasks, grain if launch.shared else tasks])
             for name, operand, offset in _external(program, launch, images):
                 external.append((name, len(records) + record.field(operand, record.ADDRESS), offset))
             records += _record(program, launch, bases, images)

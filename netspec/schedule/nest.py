@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from netspec.kernels.affine import Affine, Axis
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, AxisIndex, Constant, Expr, Random, RuntimeScalar, transform
+from netspec.kernels.scalar import Access, AxisIndex, Call, Constant, Expr, Random, RuntimeScalar, transform
 from netspec.schedule.layout import Layout
 from netspec.schedule.program import Count, Kind, Reduced, ReducedAt, Size, Slot
 
@@ -39,12 +39,18 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Dim:
-    """A dimension of a nest: `strides` per operand, in bytes (of an index: in units)."""
+    """A dimension of a nest: `strides` per operand, in bytes (of an index: in units). A `chunk` counts the parts of a sum."""
 
     name: str
     extent: Size
     kept: bool
     strides: tuple[int, ...]
+    chunk: bool = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is summed within a tile."""
+        return not self.kept and not self.chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,15 @@ class Surroundings:
     parted: frozenset[str] = frozenset()
     part_stride: int = 0
     constants: dict[float, int] = field(default_factory=dict[float, int])
+
+
+def factors_of(nest: Nest) -> tuple[int, int] | None:
+    """The operands whose products are summed, when the nest is a contraction."""
+    match nest.combine, nest.body:
+        case "sum", Call("mul", (Slot(a), Slot(b))) if a != b:
+            return a, b
+        case _:
+            return None
 
 
 def build(chain: Chain, around: Surroundings) -> Nest:

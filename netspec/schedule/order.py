@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import permutations
+from itertools import permutations, takewhile
 from math import prod
 
 FLOAT, LINE = 4, 64
@@ -19,6 +19,8 @@ NEAR = 1 / 8
 """What a byte from the second cache costs, of one from beyond it."""
 MOST = 5
 """Loops of which every order is tried; of more, the outermost stay where they are."""
+TASKS = 4
+"""Tasks that threads should have to share, where there are so many."""
 WORTH = 0.9
 """Another order must move fewer bytes than this share of what the given one moves."""
 
@@ -27,9 +29,13 @@ Loops = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 @lru_cache(maxsize=4096)
-def best_order(loops: Loops, inside: Loops, caches: tuple[int, int]) -> tuple[int, ...]:
-    """The order of `loops` (outermost first, by number) around a tile whose own loops are `inside`; sizes of the two caches in bytes."""
-    given = tuple(range(len(loops)))
+def best_order(loops: Loops, inside: Loops, caches: tuple[int, int], chunks: frozenset[int] = frozenset()) -> tuple[int, ...]:
+    """The order of `loops` (outermost first, by number) around a tile whose own loops are `inside`; sizes of the two caches in bytes.
+
+    `chunks`: loops that are not cut among threads; outside them must be others to cut.
+    """
+    given = tuple(number for number in range(len(loops)) if number not in chunks) + tuple(sorted(chunks))
+    enough = min(TASKS, prod(extent for number, (extent, _) in enumerate(loops) if number not in chunks))
     free = given[-MOST:]
     fixed = given[: len(given) - len(free)]
 
@@ -39,6 +45,9 @@ def best_order(loops: Loops, inside: Loops, caches: tuple[int, int]) -> tuple[in
 
     best, least = given, cost(given) * WORTH
     for order in permutations(free):
+        outside = takewhile(lambda number: number not in chunks, (*fixed, *order))
+        if prod(loops[number][0] for number in outside) < enough:
+            continue
         if (found := cost((*fixed, *order))) < least:
             best, least = (*fixed, *order), found
     return best
@@ -48,20 +57,20 @@ def _traffic(loops: Sequence[tuple[int, tuple[int, ...]]], inside: Loops, cache:
     """Bytes that come into a cache while all loops run."""
     operands = range(len(inside[0][1]) if inside else len(loops[0][1]) if loops else 0)
     body = list(inside)
-    bytes_moved = [float(_footprint(body, n)) for n in operands]
+    bytes_moved = [float(footprint(body, n)) for n in operands]
     for extent, strides in reversed(loops):
-        before = [_footprint(body, n) for n in operands]
+        before = [footprint(body, n) for n in operands]
         fits = sum(before) <= FULL * cache
         body.append((extent, strides))
         for n in operands:
             if not fits:
                 bytes_moved[n] *= extent
             elif strides[n]:
-                bytes_moved[n] *= _footprint(body, n) / before[n]
+                bytes_moved[n] *= footprint(body, n) / before[n]
     return sum(bytes_moved)
 
 
-def _footprint(body: Sequence[tuple[int, tuple[int, ...]]], operand: int) -> int:
+def footprint(body: Sequence[tuple[int, Sequence[int]]], operand: int) -> int:
     """Bytes of memory that some loops touch of an operand, in whole cache lines: steps may overlap, as those of a window do."""
     moving = [(extent, abs(strides[operand])) for extent, strides in body if strides[operand]]
     unit = FLOAT if any(stride < LINE for _, stride in moving) else LINE

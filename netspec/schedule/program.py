@@ -154,6 +154,8 @@ class Operand:
     step: int = 0
 
 
+LOOPS, DEPTH = 7, 4
+"""How many loops a driver has at most: around the tile and in it."""
 WORTH_SHARING = 12_000
 """Cycles, some 4 us: to wake other threads and to wait for them takes about as long."""
 
@@ -162,7 +164,8 @@ WORTH_SHARING = 12_000
 class Launch:
     """A kernel applied: `loops` around the tile, outermost first, are counted as one and cut among threads; `reduce` runs in it.
 
-    `work`: the cycles that it is thought to take for a full batch. Too little of it is not worth waking other threads.
+    `work`: the cycles that it is thought to take for a full batch. Too little of it is not worth waking other threads. Only the outermost
+    `cut` loops are cut: those within form sums in chunks, one after the other.
     """
 
     name: str
@@ -172,6 +175,7 @@ class Launch:
     reduce: tuple[Loop, ...]
     origin: str = ""
     work: float = 0.0
+    cut: int = LOOPS
 
     @property
     def shared(self) -> bool:

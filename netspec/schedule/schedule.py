@@ -14,6 +14,7 @@ from netspec.graph.graph import Graph
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
 from netspec.kernels.scalar import Access, Expr, transform
+from netspec.schedule.chunks import in_chunks
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
 from netspec.schedule.memory import SLACK, Piece, aligned, lifetimes, place
 from netspec.schedule.nest import FLOAT, Chain, Surroundings, build
@@ -333,7 +334,8 @@ class _Scheduler:
         spaces["parts"] = stride * self.parts + SLACK if self.parted else 0
 
     def _launch(self, step: Step, around: Surroundings) -> Launch:
-        return tile_nest(step.name, step.origin, build(step.chain, around), self.target, self.batch)
+        nest = in_chunks(build(step.chain, around), self.target, self.batch)
+        return tile_nest(step.name, step.origin, nest, self.target, self.batch)
 
 
 def _reading(formula: Formula, old: str, new: str) -> Formula:

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
-from netspec.kernels.scalar import Call
-from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, kind_of
-from netspec.schedule.order import Loops, best_order
-from netspec.schedule.program import Count, Kind, Launch, Loop, Operand, Size, Slot, Tile, resolve
+from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, factors_of, kind_of
+from netspec.schedule.order import Loops, best_order, footprint
+from netspec.schedule.program import DEPTH, LOOPS, Count, Kind, Launch, Loop, Operand, Size, Tile, resolve
 from netspec.schedule.targets import Target
 
-LOOPS, DEPTH = 7, 4
-"""How many loops a driver has at most: around the tile and in it."""
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
+SECOND, BEYOND = 2.5, 6.0
+"""Cycles for a cache line from the second cache, and from beyond it, measured."""
 PAGE, FAR = 4096, 1.1
 """Rows, or vectors, further apart than so many bytes cost so much more."""
 RUN = 128
@@ -49,7 +48,7 @@ def tile_nest(name: str, origin: str, nest: Nest, target: Target, batch: int) ->
 
 def choose(nest: Nest, target: Target, batch: int) -> Choice:
     """The cheapest choice for a full batch."""
-    factors = _factors(nest)
+    factors = factors_of(nest)
     best: Choice | None = None
     for lane in _lanes(nest):
         for row, vector in _pairs(nest, lane, factors):
@@ -58,14 +57,6 @@ def choose(nest: Nest, target: Target, batch: int) -> Choice:
                 best = candidate
     assert best is not None
     return best
-
-
-def _factors(nest: Nest) -> tuple[int, int] | None:
-    match nest.combine, nest.body:
-        case "sum", Call("mul", (Slot(a), Slot(b))) if a != b:
-            return a, b
-        case _:
-            return None
 
 
 def _lanes(nest: Nest) -> list[Dim | None]:
@@ -80,7 +71,7 @@ def _lanes(nest: Nest) -> list[Dim | None]:
     kept: list[Dim | None] = [dim for dim in nest.dims if dim.kept and dim.strides[0] and dim.name not in bound]
     summed: list[Dim | None] = []
     if nest.combine == "sum":
-        summed = [dim for dim in nest.dims if not dim.kept and dim.name not in clipped and _follows(nest, dim)]
+        summed = [dim for dim in nest.dims if dim.inside and dim.name not in clipped and _follows(nest, dim)]
     return kept + summed or [None]
 
 
@@ -117,7 +108,7 @@ def _cost(
     lanes = target.lanes
     extent = 1 if lane is None else typical(lane.extent)
     blocks = -(-extent // lanes)
-    inside = [dim for dim in nest.dims if not dim.kept and dim is not lane]
+    inside = [dim for dim in nest.dims if dim.inside and dim is not lane]
     summed = lane is not None and not lane.kept
     depth = (prod(typical(dim.extent) for dim in inside) or 1) * (blocks if summed else 1)
     waste = blocks * lanes / extent
@@ -128,8 +119,9 @@ def _cost(
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
     if vector is lane and nest.combine == "none" and nest.may_overrun(lane):
         vectors_extent = max(vectors_extent, WIDE)
+    streams = _streams(nest, target, batch, factors, lane, row, vector) if factors is not None and lane is not None else ()
     rows, vectors, cycles = _tile_size(
-        target.registers, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), lanes
+        target, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), streams
     )
     cycles *= prod(FAR for dim in (row, vector) if dim is not None and dim is not lane and max(map(abs, dim.strides)) >= PAGE)
     volume = prod(typical(dim.extent) for dim in nest.dims) / extent
@@ -137,6 +129,37 @@ def _cost(
         None if lane is None else lane.name, None if row is None else row.name, None if vector is None else vector.name, rows, vectors,
         cycles * waste * volume * extent / lanes,
     )  # fmt: skip
+
+
+def _streams(
+    nest: Nest, target: Target, batch: int, factors: tuple[int, int], lane: Dim, row: Dim | None, vector: Dim | None
+) -> tuple[tuple[bool, bool, int, int], ...]:  # fmt: skip
+    """Of each factor that is loaded as vectors: whether rows and vectors move it, the bytes that a tile reads of it, and how many more with
+    each row or vector.
+    """
+    inside = [(resolve(dim.extent, batch), dim.strides) for dim in nest.dims if dim.inside and dim is not lane]
+    found: list[tuple[bool, bool, int, int]] = []
+    for slot in (slot for slot in factors if lane.strides[slot] == FLOAT):
+        by_row, by_vector = _moves(nest, slot, row), _moves(nest, slot, vector)
+        moving = row if by_row else vector
+        body = [*inside, (target.lanes, lane.strides)]
+        if by_vector and vector is lane:
+            wider = [*inside, (2 * target.lanes, lane.strides)]
+        else:
+            wider = [*body, (2, moving.strides)] if moving is not None else body
+        one = footprint(body, slot)
+        found.append((by_row, by_vector, one, footprint(wider, slot) - one))
+    return tuple(found)
+
+
+def _arrival(streams: tuple[tuple[bool, bool, int, int], ...], rows: int, vectors: int, caches: tuple[int, int]) -> float:
+    """The cycles in which the vectors of a step arrive: how much a tile reads in all decides from which cache."""
+    total = 0.0
+    for by_row, by_vector, one, more in streams:
+        count = rows if by_row else vectors if by_vector else 1
+        size = one + (count - 1) * more
+        total += count * (0.0 if size <= caches[0] else SECOND if size <= 2 * caches[1] else BEYOND)
+    return total
 
 
 def _moves(nest: Nest, slot: int, dim: Dim | None) -> bool:
@@ -151,7 +174,7 @@ def _gathers(nest: Nest, slot: int, lane: Dim | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def _tile_size(
-    registers: int,
+    target: Target,
     rows_extent: int,
     vectors_extent: int,
     masked: bool,
@@ -160,9 +183,10 @@ def _tile_size(
     depth: int,
     summed: bool,
     gathered_ends: int,
-    lanes: int,
+    streams: tuple[tuple[bool, bool, int, int], ...],
 ) -> tuple[int, int, float]:
     """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
+    registers, lanes, caches = target.registers, target.lanes, (target.l1, target.l2)
     best = (1, 1, float("inf"))
     most = registers - 4 if contraction else WIDE
     sizes = sorted(COMMON + OTHER) if contraction else (1, WIDE)
@@ -172,7 +196,7 @@ def _tile_size(
                 continue
             cells = rows * vectors
             loads = sum((rows if r else 1) * (vectors if v else 1) * (lanes if g else 1) for r, v, g in moved)
-            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0) + 0.5
+            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0, _arrival(streams, rows, vectors, caches)) + 0.5
             ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
             useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
             cycles = (step + ends / depth) / useful * (1.0 if rows in COMMON and vectors in COMMON else 1.05)
@@ -197,10 +221,10 @@ class _Assembly:
     def launch(self, name: str, origin: str) -> Launch:
         """All of it."""
         nest, choice = self.nest, self.choice
-        inside = [dim for dim in nest.dims if not dim.kept and dim is not self.lane]
+        inside = [dim for dim in nest.dims if dim.inside and dim is not self.lane]
         if self.lane is not None and not self.lane.kept and self.lane.extent != self.lanes:
             inside.append(_blocked(self.lane, self.lanes))
-        if nest.combine == "sum" and _factors(nest) is None:
+        if nest.combine == "sum" and factors_of(nest) is None:
             inside = _in_runs(inside)
         if nest.body is not None and not inside:  # a loop of one step, so that the kernel is that of longer sums
             inside.append(Dim("once", 1, False, (0,) * len(nest.sources)))
@@ -231,7 +255,8 @@ class _Assembly:
             fma=self.target.fma,
         )
         loops, reduce = (tuple(map(self._loop, dims)) for dims in (around, inside))
-        return Launch(name, tile, operands, loops, reduce, origin, choice.cost)
+        cut = next((number for number, dim in enumerate(around) if dim.chunk), len(around))
+        return Launch(name, tile, operands, loops, reduce, origin, choice.cost, cut)
 
     def _reading_order(self, dim: Dim) -> int:
         first = self.nest.position if self.nest.position is not None else len(self.nest.results)
@@ -244,7 +269,7 @@ class _Assembly:
         """The loops around the tile, outermost first: whole dimensions by how far the result moves, then blocks of vectors, then of
         rows.
         """
-        plain = [dim for dim in self.nest.dims if dim.kept and dim not in (self.lane, self.row, self.vector)]
+        plain = [dim for dim in self.nest.dims if not dim.inside and dim not in (self.lane, self.row, self.vector)]
         plain.sort(key=lambda dim: (isinstance(dim.extent, int), -abs(dim.strides[0])))
         blocks: list[Dim] = []
         if self.lane is not None and self.lane.kept:
@@ -264,7 +289,8 @@ class _Assembly:
             return tuple((resolve(dim.extent, self.batch), tuple(dim.strides[number] for number in memory)) for dim in dims)
 
         tile = [replace(dim, extent=extent) for dim, extent in self._tile_dims()]
-        order = best_order(plain(around), plain(inside + tile), (self.target.l1, self.target.l2))
+        chunks = frozenset(number for number, dim in enumerate(around) if dim.chunk)
+        order = best_order(plain(around), plain(inside + tile), (self.target.l1, self.target.l2), chunks)
         return [around[number] for number in order]
 
     def _tile_dims(self) -> list[tuple[Dim, int]]:
@@ -277,7 +303,7 @@ class _Assembly:
     def _left(self, what: str, dim: Dim | None, step: int) -> bool:
         """Add the operand that tells how many rows or vectors are left, when they do not come out even."""
         even = dim is not None and isinstance(dim.extent, int) and dim.extent % step == 0
-        if dim is None or step == 1 or (even and _factors(self.nest) is not None):
+        if dim is None or step == 1 or (even and factors_of(self.nest) is not None):
             return False
         self.extra.append((Source("index", None, dim.extent), {dim.name: -1}))
         return True

@@ -8,10 +8,11 @@ from netspec.compiler import inference_graph
 from netspec.passes import run
 from netspec.passes.lower import Lower
 from netspec.runtime import reference
+from netspec.runtime.executable import Executable
 from netspec.schedule.layout import Order
-from tests.backend.compiled import ORDERS, compiled, execute
+from tests.backend.compiled import ORDERS, compiled, execute, optimised
 from tests.backend.nets import Builder, random_net
-from tests.backend.steps import check_net, deviation, tensors_of
+from tests.backend.steps import SCALARS, check_net, deviation, tensors_of, with_gradients
 
 NETS = 30
 SLACK = 10
@@ -48,3 +49,20 @@ def test_image_by_image_and_together_give_the_same() -> None:
     assert [segment.mode for segment in exe.program.segments] == ["by_image", "together"]
     found = execute(exe, inference_graph(graph), tensors, images)
     assert deviation(found, reference.run(run(graph, (Lower(training=False),)), tensors, batch=images)) < SLACK
+
+
+def test_sums_over_many_pixels_are_formed_in_chunks() -> None:
+    """Neither the pictures nor their gradient fit in the cache: a weight's gradient takes a part of both at a time."""
+    net = Builder((20, 62, 60))
+    x = net.add("relu", net.add("conv", "image", c=64, k=3, pad=1))
+    x = net.add("conv", x, c=32, k=1)
+    net.add("dense", net.add("gap", x), units=5)
+    graph, images = net.graph("wide"), 3
+    tensors, lean = tensors_of(graph, images), optimised(with_gradients(graph))
+    exe = compiled(lean, "channels", 4)
+    chunked = {launch.name for launch in exe.program.launches if launch.cut < len(launch.loops)}
+    assert {"d:conv0.weight", "d:conv2.weight"} <= chunked
+    found = execute(exe, lean, tensors, images, SCALARS)
+    assert deviation(found, reference.run(with_gradients(graph), tensors, SCALARS, images)) < SLACK
+    again = execute(Executable(exe.program, 1), lean, tensors, images, SCALARS)
+    assert all((again[name] == value).all() for name, value in found.items())
