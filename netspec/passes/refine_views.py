@@ -1,9 +1,8 @@
 """Where one formula sees a tensor as [n, f] and another as [n, c, h, w], both come to see the finer dimensions.
 
 `flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it a dense layer's weights,
-from
-then on [out, c, h, w]) leaves tensors free to be stored in any order: channels last, or with a border.
-An axis that occurs in a sum of axes cannot be split; that formula keeps the coarse view.
+from then on [out, c, h, w]) leaves tensors free to be stored in any order: channels last, or with a border. An axis that occurs in a sum of
+axes cannot be split; that formula keeps the coarse view.
 """
 
 from __future__ import annotations

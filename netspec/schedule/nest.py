@@ -1,8 +1,8 @@
 """From a chain of formulas to loops with strides: the common form that every kernel is made of.
 
-A chain is a formula and the pointwise formulas that follow in registers. Its axes become dimensions of a nest, each with the distance
-that every
-operand moves per step; neighbours in memory are merged. What a contraction, a pooling or an activation is, shows in the strides alone.
+A chain is a formula and the pointwise formulas that follow in registers. Its axes become dimensions of a nest, each with the distance that
+every operand moves per step; neighbours in memory are merged. What a contraction, a pooling or an activation is, shows in the strides
+alone.
 """
 
 from __future__ import annotations
@@ -94,9 +94,8 @@ class Nest:
         return dim.name.endswith(".lane") and any(item.external and step for item, step in zip(self.sources, dim.strides, strict=True))
 
     def may_overrun(self, dim: Dim | None) -> bool:
-        """Whether whole vectors along a dimension may run beyond its end: results are written there from their first to their last
-        element, in
-        memory of our own, which has room behind every tensor; what is read lies side by side there, too.
+        """Whether whole vectors along a dimension may run beyond its end: results are written there from their first to their last element,
+        in memory of our own, which has room behind every tensor; what is read lies side by side there, too.
         """
         if dim is None or not dim.kept or any(other.kept and other is not dim for other in self.dims):
             return False

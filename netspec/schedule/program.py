@@ -90,11 +90,9 @@ class Tile:
     """A register tile, all that its code depends on; sizes and strides come at run time.
 
     `rows` x `vectors` accumulators of `lanes` numbers each: combine over `depth` nested loops of `body`, then store `results`, (slot,
-    expression) pairs.
-    `lane_sum`: the lanes, too, are summed. `tail`: the last operand holds how many lanes are left; `ragged`: the operands before it, how
-    many
-    rows and vectors are left. `fills`: lanes that are not there are stored, too, as what zeros give. `clipped`: the loops whose ends are
-    cut where an operand's index leaves its tensor; their operands come before those.
+    expression) pairs. `lane_sum`: the lanes, too, are summed. `tail`: the last operand holds how many lanes are left; `ragged`: the
+    operands before it, how many rows and vectors are left. `fills`: lanes that are not there are stored, too, as what zeros give.
+    `clipped`: the loops whose ends are cut where an operand's index leaves its tensor; their operands come before those.
     """
 
     lanes: int

@@ -1,8 +1,7 @@
 """How a launch lies in memory, as 64-bit numbers: what the compiled drivers and tiles read and the runtime writes.
 
-First the header: the address of the step's scalars, the extents of the loops around the tile (the innermost first) and of those in it.
-Then one
-record per operand.
+First the header: the address of the step's scalars, the extents of the loops around the tile (the innermost first) and of those in it. Then
+one record per operand.
 """
 
 from __future__ import annotations

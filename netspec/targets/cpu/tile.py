@@ -247,8 +247,7 @@ class _Emitter:
 
     def _in_runs(self) -> bool:
         """Whether each loop forms a sum of its own, which the one around it adds up: rounding errors then grow with the longest loop, not
-        with
-        the product of all. Contractions have no registers left for it.
+        with the product of all. Contractions have no registers left for it.
         """
         return self.tile.combine == "sum" and len(self.cells) <= RUNS
 

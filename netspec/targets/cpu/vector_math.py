@@ -1,8 +1,7 @@
 """Scalar expressions as vector IR: one value of `lanes` float32 in, one out; with one lane, plain floats.
 
 Elementary functions are polynomials on reduced arguments, a few units in the last place from the true value (the tests state each bound).
-No
-fastmath: NaN and infinity come out as they should, and the order of every operation is as written.
+No fastmath: NaN and infinity come out as they should, and the order of every operation is as written.
 """
 
 from __future__ import annotations
