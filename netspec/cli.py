@@ -152,6 +152,30 @@ def bench(given: Namespace) -> int:
     return FINE if all(case.fine for case in cases) else WRONG
 
 
+def profile(given: Namespace) -> int:
+    """Where the time of a net goes: each layer by itself, beside what the machine can do."""
+    import json
+
+    from rich.console import Console
+
+    from netspec import profile as profiler
+    from netspec.bench.status import Status
+    from netspec.model import find_model
+
+    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode == "train")
+    question = profiler.Question(chosen, given.mode, given.batch, given.threads, given.target, given.layout)
+    status = Status(Console(stderr=True))
+    try:
+        found = profiler.profile(question, lambda what: status.say(f"{chosen.name}: {what}"))
+    finally:
+        status.stop()
+    by_time = given.order == "time"
+    if given.roofline is not None:
+        profiler.write(found, given.roofline)
+    print(json.dumps(profiler.as_json(found, by_time), indent=2) if given.format == "json" else profiler.table(found, by_time))
+    return FINE
+
+
 def arguments() -> ArgumentParser:
     """Every command with its arguments."""
     parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
@@ -189,6 +213,10 @@ def arguments() -> ArgumentParser:
     made = command("bench", bench)
     _spec(made)
     _bench(made)
+
+    made = command("profile", profile)
+    _spec(made)
+    _profile(made)
     return parser
 
 
@@ -215,8 +243,8 @@ def _training(parser: ArgumentParser) -> None:
 def _show(parser: ArgumentParser) -> None:
     parser.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
     parser.add_argument("--mode", choices=("infer", "train"), default="infer")
-    parser.add_argument("--batch", type=_positive, metavar="N")
-    parser.add_argument("--layout", choices=("channels", "images"), help="chosen if left out")
+    _batch(parser)
+    _layout(parser)
 
 
 def _bench(parser: ArgumentParser) -> None:
@@ -227,6 +255,24 @@ def _bench(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the JSON form there too")
     _threads(parser)
+
+
+def _profile(parser: ArgumentParser) -> None:
+    parser.add_argument("--mode", choices=("infer", "train"), default="infer")
+    _batch(parser)
+    _layout(parser)
+    parser.add_argument("--order", choices=("time", "net"), default="time", help="the slowest first, or as the net has them")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--roofline", type=Path, metavar="FILE.svg", help="draw rates over intensities there")
+    _threads(parser)
+
+
+def _batch(parser: ArgumentParser) -> None:
+    parser.add_argument("--batch", type=_positive, metavar="N", help="the train block's if left out, else 64")
+
+
+def _layout(parser: ArgumentParser) -> None:
+    parser.add_argument("--layout", choices=("channels", "images"), help="what lies along the lanes; chosen if left out")
 
 
 def _threads(parser: ArgumentParser) -> None:

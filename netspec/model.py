@@ -113,6 +113,21 @@ class Model:
 
         `mode` says what is compiled now; whatever else is asked of the net is compiled when it is first used. Raises UserError.
         """
+        net = self.uncompiled(batch, device, threads, seed, target=target, layout=layout)
+        net.executable("train" if mode == "train" else "infer")
+        return net
+
+    def uncompiled(
+        self,
+        batch: int | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        threads: int | None = None,
+        seed: int | None = None,
+        *,
+        target: str | None = None,
+        layout: Order | None = None,
+    ) -> Net:
+        """As `compile`, but nothing is compiled before it is used."""
         if len(self.graph.inputs) != 1 or len(self.graph.outputs) != 1:
             several = f"{len(self.graph.inputs)} inputs and {len(self.graph.outputs)} outputs"
             raise UserError(
@@ -122,9 +137,7 @@ class Model:
         if batch < 1:
             raise UserError(f"batch is at least 1, got {batch}")
         seed = seed if seed is not None else self.plan.seed if self.plan else 0
-        net = Net(self, batch, threads or environment.threads(), seed, target=target, layout=layout, device=device)
-        net.executable("train" if mode == "train" else "infer")
-        return net
+        return Net(self, batch, threads or environment.threads(), seed, target=target, layout=layout, device=device)
 
 
 class Net:

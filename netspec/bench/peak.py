@@ -28,14 +28,20 @@ FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 def build(job: Job) -> Built:
     """A call keeps every thread busy with `sum = sum * factor + factor`."""
     target = host_target(job.target)
+    call, operations = busy(target, job.threads)
+    return Built(call, target.name, operations=operations)
+
+
+def busy(target: Target, threads: int) -> tuple[Callable[[], list[float]], int]:
+    """The call for so many threads, and how many floating-point operations it is."""
     work = _compiled(target)
-    pool = ThreadPoolExecutor(job.threads)
+    pool = ThreadPoolExecutor(threads)
 
     def call() -> list[float]:
-        return list(pool.map(work, [REPEATS] * job.threads))
+        return list(pool.map(work, [REPEATS] * threads))
 
     call()
-    return Built(call, target.name, operations=2 * target.lanes * SUMS * REPEATS * job.threads)
+    return call, 2 * target.lanes * SUMS * REPEATS * threads
 
 
 def _compiled(target: Target) -> Callable[[int], float]:

@@ -162,8 +162,9 @@ WORTH_SHARING = 12_000
 class Launch:
     """A kernel applied: `loops` around the tile, outermost first, are counted as one and cut among threads; `reduce` runs in it.
 
-    `work`: the cycles that it is thought to take for a full batch. Too little of it is not worth waking other threads. Only the outermost
-    `cut` loops are cut: those within form sums in chunks, one after the other.
+    `work`: the cycles that it is thought to take for a full batch, or for the images that it takes at a time. Too little of it is not worth
+    waking other threads. Only the outermost `cut` loops are cut: those within form sums in chunks, one after the other. `operations` and
+    `moved`: the arithmetic and the bytes of a full batch, as netspec.schedule.counts has them.
     """
 
     name: str
@@ -174,6 +175,8 @@ class Launch:
     origin: str = ""
     work: float = 0.0
     cut: int = LOOPS
+    operations: int = 0
+    moved: int = 0
 
     @property
     def shared(self) -> bool:

@@ -14,6 +14,7 @@ from netspec.graph.graph import Graph
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
 from netspec.kernels.scalar import Access, Expr, transform
+from netspec.schedule import counts
 from netspec.schedule.chunks import in_chunks
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
 from netspec.schedule.memory import SLACK, Piece, aligned, lifetimes, place
@@ -335,7 +336,10 @@ class _Scheduler:
 
     def _launch(self, step: Step, around: Surroundings) -> Launch:
         nest = in_chunks(build(step.chain, around), self.target, self.batch)
-        return tile_nest(step.name, step.origin, nest, self.target, self.batch)
+        made = tile_nest(step.name, step.origin, nest, self.target, self.batch)
+        copies = dict.fromkeys(self.parted, self.parts)
+        moved = counts.moved(step.chain, self.layouts, copies, self.batch)
+        return replace(made, operations=counts.operations(step.chain, self.batch), moved=moved)
 
 
 def _reading(formula: Formula, old: str, new: str) -> Formula:

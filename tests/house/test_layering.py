@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": STAGES | {"compiler", "model", "data"},
     "progress": {"trainer", "settings"},
     "bench": STAGES | {"compiler", "model"},
+    "profile": STAGES | {"compiler", "model", "bench"},
     "api": STAGES | {"compiler", "model", "trainer"},
 }
 ANYTHING = {"cli", "__main__", "__init__"}

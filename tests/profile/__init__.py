@@ -1,0 +1,1 @@
+"""`netspec profile`: its numbers, its forms, its picture."""
