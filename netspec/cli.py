@@ -180,43 +180,21 @@ def arguments() -> ArgumentParser:
     """Every command with its arguments."""
     parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(name: str, function: object) -> ArgumentParser:
-        text = str(getattr(function, "__doc__", ""))
+    table = (
+        ("check", check, _spec, _check),
+        ("train", train, _spec_or_none, _training),
+        ("eval", evaluate, _run_folder, _threads),
+        ("predict", predict, _run_folder, _predict),
+        ("show", show, _spec, _show),
+        ("bench", bench, _spec, _bench),
+        ("profile", profile, _spec, _profile),
+    )
+    for name, function, *parts in table:
+        text = function.__doc__
         made = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         made.set_defaults(function=function)
-        return made
-
-    made = command("check", check)
-    _spec(made)
-    made.add_argument("--format", choices=("table", "json", "md"), default="table")
-
-    made = command("train", train)
-    made.add_argument("file", metavar="FILE", nargs="?", help=SPEC)
-    _net(made)
-    _training(made)
-
-    made = command("eval", evaluate)
-    _run_folder(made)
-    _threads(made)
-
-    made = command("predict", predict)
-    _run_folder(made)
-    made.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="picture files")
-    made.add_argument("--invert", action=BooleanOptionalAction, help="swap light and dark; found out if left out")
-    made.add_argument("--format", choices=("bars", "json"), default="bars")
-
-    made = command("show", show)
-    _spec(made)
-    _show(made)
-
-    made = command("bench", bench)
-    _spec(made)
-    _bench(made)
-
-    made = command("profile", profile)
-    _spec(made)
-    _profile(made)
+        for part in parts:
+            part(made)
     return parser
 
 
@@ -225,10 +203,25 @@ def _spec(parser: ArgumentParser) -> None:
     _net(parser)
 
 
+def _spec_or_none(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", nargs="?", help=SPEC)
+    _net(parser)
+
+
 def _net(parser: ArgumentParser) -> None:
     parser.add_argument("--net", metavar="NAME", help="only this net of the file")
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
     parser.add_argument("--target", metavar="NAME", help="avx512, avx2, neon, plain, cuda_sm90; this machine's own if left out")
+
+
+def _check(parser: ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json", "md"), default="table")
+
+
+def _predict(parser: ArgumentParser) -> None:
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="picture files")
+    parser.add_argument("--invert", action=BooleanOptionalAction, help="swap light and dark; found out if left out")
+    parser.add_argument("--format", choices=("bars", "json"), default="bars")
 
 
 def _training(parser: ArgumentParser) -> None:
