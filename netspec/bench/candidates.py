@@ -45,6 +45,8 @@ class Candidate:
     package: str
     home: str
     modes: tuple[Mode, ...] = ("infer", "train")
+    appetite: float = 3.0
+    """How many times the memory of netspec's plan it takes at its most, about: weights while they are loaded, and its compiler."""
 
     @property
     def installed(self) -> bool:

@@ -57,7 +57,7 @@ class Process:
             found = np.asarray(built.read(built.call()))
         place = self.folder / f"{self.candidate.name}.npy"
         np.save(place, found)
-        return {"file": str(place), "tolerance": built.tolerance, "resident": resident()}
+        return {"file": str(place), "tolerance": built.tolerance}
 
     def time(self, least: float) -> Answer:
         """Seconds of a call. A process that did nothing for a while warms up first."""

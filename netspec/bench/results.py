@@ -22,7 +22,10 @@ class Memory:
 
 @record
 class Entry:
-    """A candidate in one case. `seconds` has one measurement a round; `reason` says why there is none."""
+    """A candidate in one case. `seconds` has one measurement a round, `beside` netspec's in the same rounds.
+
+    `reason` says why there is none.
+    """
 
     name: str
     state: State
@@ -31,6 +34,7 @@ class Entry:
     settings: str = ""
     error: float | None = None
     seconds: tuple[float, ...] = ()
+    beside: tuple[float, ...] = ()
     memory: Memory | None = None
 
     @property
@@ -51,6 +55,8 @@ class Entry:
 class Case:
     """One net, mode and batch: netspec's entry first, then the peers' in the order asked. `peak`: FLOP/s of the machine, once a round.
 
+    Where not all fit into memory at once, there are several times as many rounds, netspec in all of them and each peer in some.
+
     `operations` are floating-point operations of a call.
     """
 
@@ -59,6 +65,7 @@ class Case:
     batch: int
     threads: int
     operations: int
+    rounds: int
     entries: tuple[Entry, ...]
     peak: tuple[float, ...] = ()
 
@@ -74,9 +81,9 @@ class Case:
 
     def ratio(self, peer: Entry) -> float | None:
         """How many times as long a peer takes: the median over rounds of its time over ours in the same round."""
-        if peer is self.ours or not peer.seconds or len(peer.seconds) != len(self.ours.seconds):
+        if not peer.seconds or len(peer.seconds) != len(peer.beside):
             return None
-        return median(theirs / ours for theirs, ours in zip(peer.seconds, self.ours.seconds, strict=True))
+        return median(theirs / ours for theirs, ours in zip(peer.seconds, peer.beside, strict=True))
 
     @property
     def best(self) -> Entry | None:
@@ -127,6 +134,8 @@ def _entry(case: Case, entry: Entry) -> dict[str, Json]:
     if entry.state == "timed":
         found |= {"median_ms": 1e3 * entry.median, "spread": entry.spread, "ratio": case.ratio(entry)}
         found |= {"gflops": case.rate(entry) / GIGA, "share_of_peak": case.share(entry), "ms": [1e3 * item for item in entry.seconds]}
+    if entry.beside:
+        found["netspec_ms"] = [1e3 * item for item in entry.beside]
     if entry.memory is not None:
         found["memory_bytes"] = {"running": entry.memory.running, "most": entry.memory.most}
     return found
@@ -157,8 +166,7 @@ _REASONS: dict[State, str] = {"timed": "", "missing": "not installed: ", "unsuit
 def _title(case: Case) -> str:
     kind = "training step" if case.mode == "train" else "inference"
     threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
-    rounds = f", {len(case.ours.seconds)} rounds" if case.ours.seconds else ""
-    return f"{case.net}, {kind}, batch {case.batch}, {threads}{rounds}"
+    return f"{case.net}, {kind}, batch {case.batch}, {threads}, {case.rounds} round{'s' if case.rounds > 1 else ''}"
 
 
 def _cells(case: Case, entry: Entry) -> tuple[str, ...]:

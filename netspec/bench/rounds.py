@@ -28,6 +28,9 @@ TRAINED = 1e-3
 gradient, in every library.
 """
 
+BASE = 500 << 20
+"""Bytes that a library takes before it holds a net."""
+
 
 @record
 class Plan:
@@ -54,19 +57,30 @@ class Question:
 def run(question: Question, peers: Sequence[Candidate], plan: Plan, tell: Tell) -> Case:
     """Netspec and its peers on one net and batch. Whoever cannot take part is in the result with the reason.
 
-    Raises UserError where the results cannot be judged.
+    Where memory does not hold all at once, there are several groups, netspec in each. Raises UserError where results cannot be judged.
     """
-    with tempfile.TemporaryDirectory(prefix="netspec-bench-") as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="netspec-bench-") as folder:
         job = _job(question, Path(folder))
         tell("drawing weights and samples")
         job.write()
-        expected = _reference(job, tell)
-        group = _Group(job, expected, stack, tell)
-        for candidate in (NETSPEC, *peers):
-            group.add(candidate)
-        group.add_peak()
-        group.time(plan)
-        return group.case()
+        expected, groups, waiting = _reference(job, tell), list[_Group](), list(peers)
+        while waiting or not groups:
+            with ExitStack() as stack:
+                group = _Group(job, expected, stack, tell)
+                waiting = group.fill(waiting)
+                group.time(plan)
+            groups.append(group)
+        return _joined(job, plan, groups, [peer.name for peer in peers])
+
+
+def _joined(job: Job, plan: Plan, groups: Sequence[_Group], peers: Sequence[str]) -> Case:
+    """All groups as one case; netspec's entry has its measurements from each of them."""
+    found = {name: entry for group in groups for name, entry in group.compared().items()}
+    ours = [group.entries[NETSPEC.name] for group in groups]
+    failed = next((entry for entry in ours if entry.state != "timed"), None)
+    first = failed or replace(ours[0], seconds=tuple(item for entry in ours for item in entry.seconds))
+    peak = tuple(item for group in groups for item in group.peak)
+    return Case(job.net, job.mode, job.batch, job.threads, job.operations, plan.rounds, (first, *(found[name] for name in peers)), peak)
 
 
 def _job(question: Question, folder: Path) -> Job:
@@ -87,28 +101,46 @@ def _reference(job: Job, tell: Tell) -> NDArray[np.float64]:
 
 
 class _Group:
-    """The candidates of one case."""
+    """Candidates that run side by side: netspec and some peers."""
 
     def __init__(self, job: Job, expected: NDArray[np.float64], stack: ExitStack, tell: Tell) -> None:
         self._job, self._expected, self._stack, self._tell = job, expected, stack, tell
-        self._entries: dict[str, Entry] = {}
         self._running: dict[str, Worker] = {}
-        self._peak: list[float] = []
         self._peak_operations = 0
-        self._largest = 0
+        self.entries: dict[str, Entry] = {}
+        self.peak: list[float] = []
 
-    def add(self, candidate: Candidate) -> None:
+    def fill(self, peers: Sequence[Candidate]) -> list[Candidate]:
+        """Start netspec and as many peers as there is memory for; those that have to wait for another group."""
+        self._add(NETSPEC)
+        waiting: list[Candidate] = []
+        for peer in peers:
+            beside = set(self._running) - {NETSPEC.name}
+            if beside and _lacking(peer, self._job):
+                waiting.append(peer)
+            else:
+                self._add(peer)
+        self._add_peak()
+        return waiting
+
+    def compared(self) -> dict[str, Entry]:
+        """Peers, those that were timed with netspec's measurements of the same rounds."""
+        ours = self.entries[NETSPEC.name].seconds
+        peers = [entry for name, entry in self.entries.items() if name != NETSPEC.name]
+        return {entry.name: replace(entry, beside=ours) if entry.seconds else entry for entry in peers}
+
+    def _add(self, candidate: Candidate) -> None:
         """Start a candidate and compare what it computes; who is not there, fails or is wrong is not timed."""
         name = candidate.name
         if self._job.mode not in candidate.modes:
             entry = Entry(name, "unsuited", "inference only")
         elif not candidate.installed:
             entry = Entry(name, "missing", f"pip install {candidate.package}")
-        elif (free := room.free()) is not None and free < self._largest:
-            entry = Entry(name, "failed", f"only {free / 2**30:.1f} GiB are free beside the others: run it with `--against {name}` alone")
+        elif lacking := _lacking(candidate, self._job):
+            entry = Entry(name, "failed", lacking)
         else:
             entry = self._started(name)
-        self._entries[name] = entry
+        self.entries[name] = entry
 
     def _started(self, name: str) -> Entry:
         self._tell(f"{name}: building")
@@ -120,7 +152,6 @@ class _Group:
             worker.close()
             return Entry(name, "failed", str(failure))
         error = self._error(np.load(found["file"]))
-        self._largest = max(self._largest, found["resident"])
         entry = Entry(name, "timed", "", built["version"], built["settings"], error)
         allowed = TRAINED if self._job.training else found["tolerance"]
         if not error <= allowed:
@@ -138,7 +169,7 @@ class _Group:
             return abs(float(found[-1]) - float(expected[-1])) / abs(float(expected[-1]))
         return float(np.abs(found - expected).max() / np.abs(expected).max())
 
-    def add_peak(self) -> None:
+    def _add_peak(self) -> None:
         """Start what measures the machine; where that fails, shares of the peak are left out."""
         worker = self._stack.enter_context(Worker(PEAK.name, self._job.folder, self._job.threads))
         try:
@@ -166,23 +197,28 @@ class _Group:
             self._drop(name, str(failure))
             return
         if name == PEAK.name:
-            self._peak.append(self._peak_operations / seconds)
+            self.peak.append(self._peak_operations / seconds)
         else:
-            entry = self._entries[name]
-            self._entries[name] = replace(entry, seconds=(*entry.seconds, seconds))
+            entry = self.entries[name]
+            self.entries[name] = replace(entry, seconds=(*entry.seconds, seconds))
 
     def _ask_memory(self, name: str) -> None:
         try:
-            self._entries[name] = replace(self._entries[name], memory=Memory(**self._running[name].ask("memory")))
+            self.entries[name] = replace(self.entries[name], memory=Memory(**self._running[name].ask("memory")))
         except Failed as failure:
             self._drop(name, str(failure))
 
     def _drop(self, name: str, reason: str) -> None:
         self._running.pop(name).close()
-        if name in self._entries:
-            self._entries[name] = replace(self._entries[name], state="failed", reason=reason)
+        if name in self.entries:
+            self.entries[name] = replace(self.entries[name], state="failed", reason=reason)
 
-    def case(self) -> Case:
-        """What was found."""
-        job = self._job
-        return Case(job.net, job.mode, job.batch, job.threads, job.operations, tuple(self._entries.values()), tuple(self._peak))
+
+def _lacking(candidate: Candidate, job: Job) -> str:
+    """What is missing where a candidate would not find the memory that it needs; empty where it does, or nobody knows."""
+    memory, free = job.model.net.memory, room.free()
+    if memory is None or free is None:
+        return ""
+    plan = memory.train if job.training else memory.infer
+    need = BASE + candidate.appetite * (plan.fixed + plan.per_sample * job.batch) if plan else 0
+    return "" if need <= free else f"it may need {need / 2**30:.1f} GiB, {free / 2**30:.1f} are free"

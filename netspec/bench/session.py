@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from netspec.bench.candidates import PEERS, Candidate
@@ -39,9 +41,24 @@ class Session:
         """
         peers = named(self.peers)
         check(self.model, self.mode, self.target)
-        for batch in self.batches or BATCHES[self.mode]:
-            question = Question(self.model, self.mode, batch, self.threads, self.target)
-            yield run(question, peers, self.plan, lambda what, batch=batch: tell(f"{self.model.name}, batch {batch}: {what}"))
+        with tidily():
+            for batch in self.batches or BATCHES[self.mode]:
+                question = Question(self.model, self.mode, batch, self.threads, self.target)
+                yield run(question, peers, self.plan, lambda what, batch=batch: tell(f"{self.model.name}, batch {batch}: {what}"))
+
+
+@contextmanager
+def tidily() -> Generator[None]:
+    """SIGTERM ends what is inside as Ctrl-C does: with its processes, and without leaving files."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def named(names: Sequence[str]) -> list[Candidate]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netspec.bench.candidates import ALL, DIRECT, NETSPEC, PEERS, REFERENCE, WINOGRAD
+from netspec.bench import rounds
+from netspec.bench.candidates import ALL, DIRECT, NETSPEC, PEERS, REFERENCE, WINOGRAD, Candidate
 from netspec.bench.channel import Failed, Worker
 from netspec.bench.job import Job, Mode
+from netspec.bench.results import Entry
 from netspec.bench.rounds import Plan, Question, run
 from netspec.bench.session import named
 from netspec.diagnostics import UsageError
@@ -95,6 +97,48 @@ def test_a_case_of_netspec_and_pytorch() -> None:
     assert case.operations == 2 * 4 * 416_520
     assert len(case.peak) == 1
     assert told[-1].startswith("round 1 of 1: ")
+
+
+class Group(rounds._Group):
+    """Starts no process: whoever is started is timed, each round takes as many seconds as groups were made before."""
+
+    made: ClassVar[list[Group]] = []
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.made.append(self)
+
+    def _started(self, name: str) -> Entry:
+        self._running[name] = cast("Worker", None)
+        return Entry(name, "timed")
+
+    def _add_peak(self) -> None: ...
+
+    def time(self, plan: Plan) -> None:
+        for name in self._running:
+            self.entries[name] = replace(self.entries[name], seconds=(float(len(self.made)),) * plan.rounds)
+
+
+def test_peers_that_do_not_fit_together_run_in_groups_with_netspec_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no room for a second peer, and never any for ncnn."""
+
+    def lacking(candidate: Candidate, _job: Job) -> str:
+        return "too little" if candidate.name == "ncnn" or len(Group.made[-1]._running) > 1 else ""
+
+    monkeypatch.setattr(Group, "made", [])
+    monkeypatch.setattr(rounds, "_Group", Group)
+    monkeypatch.setattr(rounds, "_lacking", lacking)
+    monkeypatch.setattr(rounds, "_reference", lambda job, tell: np.zeros(1))
+    monkeypatch.setattr(Candidate, "installed", True)
+    peers = [PEERS[name] for name in ("torch", "ncnn", "openvino")]
+    case = rounds.run(Question(load("lenet"), "infer", 1, 1), peers, Plan(2), lambda text: None)
+    assert [set(group._running) for group in Group.made] == [{"netspec", "torch"}, {"netspec", "openvino"}]
+    assert case.ours.seconds == (1.0, 1.0, 2.0, 2.0)
+    assert [(entry.name, entry.state, entry.beside) for entry in case.peers] == [
+        ("torch", "timed", (1.0, 1.0)),
+        ("ncnn", "failed", ()),
+        ("openvino", "timed", (2.0, 2.0)),
+    ]
 
 
 def test_peers_by_name() -> None:

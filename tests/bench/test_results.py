@@ -8,16 +8,17 @@ import pytest
 
 from netspec.bench.results import Case, Entry, Memory, as_json, table
 
-OURS = Entry("netspec", "timed", "", "0.1.0", "avx512", 4e-7, (0.002, 0.004, 0.003), Memory(3 << 20, 5 << 20))
-SLOW = Entry("torch", "timed", "", "2.13", "eager", 2e-7, (0.005, 0.008, 0.009), Memory(1200 << 20, 1300 << 20))
-FAST = Entry("openvino", "timed", "", "2026.4", "latency", 3e-6, (0.001, 0.003, 0.0015))
+OURS = Entry("netspec", "timed", "", "0.1.0", "avx512", 4e-7, (0.002, 0.004, 0.003), (), Memory(3 << 20, 5 << 20))
+BESIDE = OURS.seconds
+SLOW = Entry("torch", "timed", "", "2.13", "eager", 2e-7, (0.005, 0.008, 0.009), BESIDE, Memory(1200 << 20, 1300 << 20))
+FAST = Entry("openvino", "timed", "", "2026.4", "latency", 3e-6, (0.001, 0.003, 0.0015), BESIDE)
 MISSING = Entry("ncnn", "missing", "pip install ncnn")
 WRONG = Entry("jax", "wrong", "relative error 3.0e-02, at most 1e-05 is allowed", error=0.03)
 FAILED = Entry("tensorflow", "failed", "its process ended by signal 9")
 
 
 def case(*entries: Entry, mode: str = "infer", peak: tuple[float, ...] = (3e11, 1e11, 2e11)) -> Case:
-    return Case("LeNet5", mode, 8, 2, 60_000_000, entries, peak)
+    return Case("LeNet5", mode, 8, 2, 60_000_000, 3, entries, peak)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians() -> None:
@@ -32,10 +33,18 @@ def test_the_best_peer_is_the_fastest_that_was_right() -> None:
 
 
 def test_a_peer_that_stopped_half_way_has_no_ratio() -> None:
-    half = Entry("torch", "failed", "its process ended with 1", seconds=(0.005,))
+    half = Entry("torch", "failed", "its process ended with 1", seconds=(0.005,), beside=BESIDE)
     assert case(OURS, half).ratio(half) is None
     assert case(OURS, half).best is None
     assert case(OURS).ratio(OURS) is None
+
+
+def test_a_peer_of_another_group_is_compared_with_its_own_rounds() -> None:
+    ours = Entry("netspec", "timed", seconds=(0.001, 0.001, 0.001, 0.002, 0.002, 0.002))
+    first, second = (Entry(name, "timed", seconds=(0.004,) * 3, beside=ours.seconds[k : k + 3]) for k, name in ((0, "torch"), (3, "jax")))
+    found = case(ours, first, second)
+    assert (found.ratio(first), found.ratio(second)) == (pytest.approx(4), pytest.approx(2))
+    assert ours.median == pytest.approx(0.0015)
 
 
 def test_operations_and_the_share_of_the_peak() -> None:
@@ -77,7 +86,7 @@ def test_a_case_in_which_nobody_ran() -> None:
     found = case(Entry("netspec", "failed", "IndexError"), MISSING, peak=())
     assert not found.fine
     assert table(found).splitlines() == [
-        "LeNet5, inference, batch 8, 2 threads",
+        "LeNet5, inference, batch 8, 2 threads, 3 rounds",
         "  netspec  failed: IndexError",
         "  ncnn     not installed: pip install ncnn",
     ]
@@ -90,5 +99,6 @@ def test_the_json_form_has_every_measurement_and_every_reason() -> None:
     assert ours["ms"] == pytest.approx([2, 4, 3])
     assert ours["memory_bytes"] == {"running": 3 << 20, "most": 5 << 20}
     assert slow["ratio"] == pytest.approx(2.5)
+    assert slow["netspec_ms"] == ours["ms"]
     assert wrong == {"name": "jax", "state": "wrong", "reason": WRONG.reason, "error": 0.03}
     assert missing == {"name": "ncnn", "state": "missing", "reason": "pip install ncnn"}

@@ -45,8 +45,11 @@ Made = tuple[str, Callable[[], Any], Callable[[], None]]
 
 def _inference(nets: Nets, weights: Mapping[str, Any], x: Any) -> Made:
     def ready(net: Steps, xla: bool) -> Callable[[], Any]:
+        # as arrays, weights become constants of the graph: batch norm is folded, weights are packed once; XLA likes them better as they are
+        given = {name: tf().constant(value) for name, value in weights.items()} if xla else weights
+
         def infer(x: Any) -> Any:
-            return net(x, weights)  # arrays become constants of the graph: batch norm is folded, weights are packed once
+            return net(x, given)
 
         function = tf().function(infer, jit_compile=xla)
         return lambda: function(x)
