@@ -83,6 +83,8 @@ def _fill(numbers: list[int], number: int, launch: Launch, operand: Operand) -> 
     }  # fmt: skip
     for name, value in fields.items():
         numbers[record.field(number, name)] = value
+    for i, value in enumerate(operand.near):
+        numbers[record.field(number, record.NEAR + i)] = value
     for start, loops in ((record.LOOP, launch.loops[::-1]), (record.REDUCE, launch.reduce)):
         for i, loop in enumerate(loops):
             numbers[record.field(number, start + i)] = loop.strides[number]

@@ -17,14 +17,16 @@ def operations(chain: Chain, batch: int) -> int:
     A multiply-add is two. Products with a border of zeros count too; a subexpression that occurs twice is computed once.
     """
     total = 0
-    for formula in (chain.formula, *chain.epilogues):
-        steps = len(set(_calls(formula.body))) + (formula.combine != "none")
+    for formula, *beside in ((chain.formula, *chain.others), *((epilogue,) for epilogue in chain.epilogues)):
+        steps = len({call for item in (formula, *beside) for call in _calls(item.body)}) + (formula.combine != "none")
         total += steps * size_of(tuple(axis.extent for axis in formula.axes), batch)
     return total
 
 
 def moved(chain: Chain, layouts: Mapping[str, Layout], copies: Mapping[str, int], batch: int) -> int:
     """Bytes that a chain reads and writes for so many images where each element moves once. `copies`: how often a tensor is there."""
+    if chain.others:
+        return _moved_together(chain, layouts, batch)
     inner = {chain.formula.out.tensor, *(item.out.tensor for item in chain.epilogues)}
     most: dict[str, int] = {}
     for formula in (chain.formula, *chain.epilogues):
@@ -33,6 +35,16 @@ def moved(chain: Chain, layouts: Mapping[str, Layout], copies: Mapping[str, int]
                 most[access.tensor] = max(most.get(access.tensor, 0), _elements(access, layouts[access.tensor], batch))
     most[chain.out.tensor] = _elements(chain.out, layouts[chain.out.tensor], batch)
     return FLOAT * sum(copies.get(name, 1) * count for name, count in most.items())
+
+
+def _moved_together(chain: Chain, layouts: Mapping[str, Layout], batch: int) -> int:
+    """Of formulas side by side, which reach different elements: together at most all of a tensor."""
+    reached: dict[str, int] = {}
+    for access in dict.fromkeys(access for formula in chain.formulas for access in formula.accesses):
+        layout = layouts[access.tensor]
+        whole = size_of(layout.shape or layout.dims, batch)
+        reached[access.tensor] = min(whole, reached.get(access.tensor, 0) + _elements(access, layout, batch))
+    return FLOAT * sum(reached.values())
 
 
 def _calls(body: Expr) -> Iterator[Call]:

@@ -239,16 +239,20 @@ def _weight_factors(
 
 
 def contraction_order(formula: Formula, weight: Access, other: Access, layouts: Mapping[str, Layout]) -> tuple[int, ...]:
-    """The order of a weight's dimensions that suits this contraction."""
-    kept = set(formula.kept)
+    """The order of a weight's dimensions that suits this contraction. What runs through result and both factors, as groups do, chooses
+    among matrices: it goes outside of these where their rows are long.
+    """
+    kept, others = set(formula.kept), {axis for index in other.indices for axis in index.axes}
+    rows = [axis.extent for index in weight.indices for axis in index.axes if axis in kept - others and isinstance(axis.extent, int)]
+    chooses = others if prod(rows) >= LONG else set[Axis]()
 
-    def key(dimension: int) -> tuple[bool, int]:
+    def key(dimension: int) -> tuple[int, int]:
         axes = weight.indices[dimension].axes
         if not axes:
-            return False, 1 << 60
+            return 0, -(1 << 60)
         in_result = axes[0] in kept
         access = formula.out if in_result else other
-        return in_result, -stride_along(access, axes[0], layouts[access.tensor])
+        return (1 if not in_result else 0 if axes[0] in chooses else 2), -stride_along(access, axes[0], layouts[access.tensor])
 
     return tuple(sorted(range(len(weight.indices)), key=key))
 

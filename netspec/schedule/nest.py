@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from netspec.kernels.affine import Affine, Axis
 from netspec.kernels.formula import Formula
-from netspec.kernels.scalar import Access, AxisIndex, Call, Constant, Expr, Random, RuntimeScalar, transform
+from netspec.kernels.scalar import Access, AxisIndex, Call, Constant, Expr, Random, RuntimeScalar, accesses, transform
 from netspec.schedule.layout import Layout
-from netspec.schedule.program import Count, Kind, Reduced, ReducedAt, Size, Slot
+from netspec.schedule.program import At, Count, Kind, Place, Reduced, ReducedAt, Size, Slot, slot_of
+from netspec.schedule.shifts import Shifted, families
 
 FLOAT = 4
 """Bytes of an element."""
@@ -26,10 +27,18 @@ kernel.
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`formula`, then `epilogues`, each of which reads the one before it element by element."""
+    """`formula`, then `epilogues`, each of which reads the one before it element by element. `others`: pointwise formulas beside it, over
+    the same axes, that are evaluated with it.
+    """
 
     formula: Formula
     epilogues: tuple[Formula, ...] = ()
+    others: tuple[Formula, ...] = ()
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """All of them."""
+        return self.formula, *self.epilogues, *self.others
 
     @property
     def out(self) -> Access:
@@ -55,7 +64,9 @@ class Dim:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An operand before its place in the tile is decided. `size`: of its tensor, in floats, without the batch."""
+    """An operand before its place in the tile is decided. `size`: of its tensor, in floats, without the batch; `near`: bytes per step to
+    those of its neighbours that are read or written, too.
+    """
 
     what: str
     buffer: str | None = None
@@ -65,6 +76,7 @@ class Source:
     stream: int = 0
     external: bool = False
     size: int = 0
+    near: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Nest:
     sources: list[Source]
     dims: list[Dim]
     body: Expr | None
-    results: list[tuple[int, Expr]]
+    results: list[tuple[Place, Expr]]
     position: int | None
     combine: str
     clips: list[Clip] = field(default_factory=list)
@@ -101,7 +113,9 @@ class Nest:
             return False
         moving = [(source, step) for source, step in zip(self.sources, dim.strides, strict=True) if source.what == "memory" and step]
         beside = all(step == FLOAT and not source.external for source, step in moving)
-        written = [self.sources[number] for number, _ in self.results]
+        if any(isinstance(place, At) for place, _ in self.results):
+            return False
+        written = [self.sources[slot_of(place)] for place, _ in self.results]
         return beside and (isinstance(dim.extent, Count) or all(item.offset == 0 and item.size == dim.extent for item in written))
 
 
@@ -149,12 +163,15 @@ class _Builder:
         self.sources: list[Source] = []
         self.indices: list[tuple[str, Affine | Access | None]] = []
         self.known: dict[Expr, int] = {}
+        self.stored: dict[Access, int] = {}
+        several = bool(chain.others)
+        self.stores = [chain.out, *([chain.formula.argument] if chain.formula.argument else []), *(item.out for item in chain.others)]
+        self.near_stores = families(self.stores) if several else {}
+        self.near = families(read for item in chain.formulas for read in accesses(item.body)) if several else {}
 
     def nest(self) -> Nest:
         formula = self.chain.formula
-        stores = [self.chain.out, *([formula.argument] if formula.argument else [])]
-        for access in stores:
-            self._add(access)
+        places = [self._store(access) for access in self.stores]
         body = self._slots(formula.body)
         value: Expr = body if formula.combine == "none" else Reduced()
         before = formula.out
@@ -164,7 +181,8 @@ class _Builder:
         if before.tensor in self.around.parted:  # parts add up over their blocks
             value = Slot(0) + value
         position = self._position(formula) if formula.argument else None
-        results: list[tuple[int, Expr]] = [(0, value), *([(1, ReducedAt())] if formula.argument else [])]
+        values = [value, *([ReducedAt()] if formula.argument else []), *(self._slots(item.body) for item in self.chain.others)]
+        results = list(zip(places, values, strict=True))
         clips = self._clips(formula)
         dims = [dim for axis in formula.axes for dim in self._dims(axis, axis in formula.kept)]
         return Nest(self.sources, dims, None if formula.combine == "none" else body, results, position, formula.combine, clips)
@@ -176,12 +194,34 @@ class _Builder:
                     return inner[leaf.tensor]
                 case Constant(value) if value in PLAIN:
                     return leaf
+                case Access() if leaf in self.near:
+                    return self._near(self.near[leaf], self.known)
                 case Access() | AxisIndex() | Random() | RuntimeScalar() | Constant():
                     return Slot(self.known[leaf] if leaf in self.known else self._add(leaf))
                 case _:
                     return leaf
 
         return transform(body, change)
+
+    def _store(self, access: Access) -> Place:
+        """Results come first; the same tensor read in place is an operand of its own."""
+        if access in self.near_stores:
+            return self._near(self.near_stores[access], self.stored)
+        number = self._add(access)
+        del self.known[access]
+        return number
+
+    def _near(self, shifted: Shifted, known: dict[Access, int] | dict[Expr, int]) -> At:
+        """An element that is reached from its family's base."""
+        base = shifted.base
+        if base not in known:
+            number = self._add(base)
+            strides = self.around.layouts[base.tensor].view(base.view)
+            near = tuple(FLOAT * strides[k] for k in shifted.dimensions)
+            self.sources[number] = replace(self.sources[number], near=near)
+            self.known.pop(base, None)
+            known[base] = number
+        return At(known[base], shifted.counts)
 
     def _add(self, leaf: Expr) -> int:
         around, number = self.around, len(self.sources)
@@ -209,13 +249,8 @@ class _Builder:
             case _:
                 raise AssertionError(leaf)
         self.indices.append(("memory" if isinstance(leaf, Access) else "index", _place(leaf)))
-        if not (isinstance(leaf, Access) and number < len(self._stores())):
-            self.known[leaf] = number
+        self.known[leaf] = number
         return number
-
-    def _stores(self) -> list[Access]:
-        argument = self.chain.formula.argument
-        return [self.chain.out, *([argument] if argument else [])]
 
     def _block_index(self, index: Affine) -> int:
         """How far an index moves when the next images are taken."""

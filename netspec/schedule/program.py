@@ -56,6 +56,26 @@ class Slot(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class At(Expr):
+    """An element near that of an operand: so many of the operand's own steps away."""
+
+    number: int
+    steps: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"s{self.number}[{', '.join(map(str, self.steps))}]"
+
+
+Place = int | At
+"""Where a result goes: an operand by number, or near it."""
+
+
+def slot_of(place: Place) -> int:
+    """The operand's number."""
+    return place.number if isinstance(place, At) else place
+
+
+@dataclass(frozen=True, slots=True)
 class Reduced(Expr):
     """What the reduction gave."""
 
@@ -99,7 +119,7 @@ class Tile:
     rows: int
     vectors: int
     kinds: tuple[Kind, ...]
-    results: tuple[tuple[int, Expr], ...]
+    results: tuple[tuple[Place, Expr], ...]
     combine: Combine = "none"
     depth: int = 0
     body: Expr | None = None
@@ -114,7 +134,7 @@ class Tile:
 
     def __str__(self) -> str:
         shape = f"{self.rows}x{self.vectors}x{self.lanes}"
-        results = "; ".join(f"s{number} = {value}" for number, value in self.results)
+        results = "; ".join(f"{place if isinstance(place, At) else Slot(place)} = {value}" for place, value in self.results)
         over = f" {self.combine}[{self.depth}] {self.body} |" if self.body is not None else ""
         flags = [name for name in ("lane_sum", "tail", "fills", "ragged_rows", "ragged_vectors") if getattr(self, name)]
         return f"{shape}{over} {results}{' ' + ' '.join(flags) if flags else ''}"
@@ -139,6 +159,7 @@ class Operand:
 
     `block` and `part`: how far it moves per block of images (apart) or per image (by image), and per part.
     Of the position of a clipped loop: the `size` of what it runs over, and how far it moves per `step` of the loop.
+    `near`: how far its neighbours are that the tile reaches from it, in bytes per step along each dimension.
     """
 
     buffer: str | None
@@ -150,6 +171,7 @@ class Operand:
     part: int = 0
     size: int = 0
     step: int = 0
+    near: tuple[int, ...] = ()
 
 
 LOOPS, DEPTH = 7, 4

@@ -21,7 +21,7 @@ from netspec.schedule.memory import SLACK, Piece, aligned, lifetimes, place
 from netspec.schedule.nest import FLOAT, Chain, Surroundings, build
 from netspec.schedule.program import WORTH_SHARING, Buffer, Count, Launch, Mode, Program, Segment, Size, Space
 from netspec.schedule.staging import stage
-from netspec.schedule.steps import Step, steps_of, sums_batch, uses_scalars
+from netspec.schedule.steps import Step, joined, steps_of, sums_batch, uses_scalars
 from netspec.schedule.targets import Target
 from netspec.schedule.tiling import choose, tile_nest
 
@@ -83,7 +83,7 @@ class _Scheduler:
         self.source, self.target, self.batch, self.order = graph, target, batch, order
         self.graph, self.external = stage(graph, order)
         self.layouts = assign(self.graph, order, target.lanes, self.external)
-        self.steps = steps_of(self.graph)
+        self.steps = joined(steps_of(self.graph))
         self.alias = self._aliases()
         self.scalars = ("key", "N", "lr", "step")
         self.constants: dict[float, int] = {}
@@ -163,8 +163,7 @@ class _Scheduler:
 
     def _is_constant(self, step: Step, constant: set[str]) -> bool:
         """Whether a step depends on weights alone, in a program that changes none."""
-        bodies = (step.chain.formula, *step.chain.epilogues)
-        return bool(step.reads) and set(step.reads) <= constant and not any(uses_scalars(formula.body) for formula in bodies)
+        return bool(step.reads) and set(step.reads) <= constant and not any(uses_scalars(formula.body) for formula in step.chain.formulas)
 
     def _segment(self, mode: Mode, steps: list[Step], buffers: Mapping[str, Buffer]) -> Segment:
         parts = (self.parts if self.parted else 0) if mode == "apart" else 1

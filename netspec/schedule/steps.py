@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from netspec.graph.graph import Graph, Op
 from netspec.kernels.affine import Axis, N, affine, size_of
@@ -24,14 +24,15 @@ class Step:
     def writes(self) -> tuple[str, ...]:
         """The tensors that are stored."""
         argument = self.chain.formula.argument
-        return (self.chain.out.tensor,) if argument is None else (self.chain.out.tensor, argument.tensor)
+        others = (formula.out.tensor for formula in self.chain.others)
+        return tuple(dict.fromkeys((self.chain.out.tensor, *([argument.tensor] if argument else []), *others)))
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The tensors that are read from memory."""
         inner = {self.chain.formula.out.tensor, *(item.out.tensor for item in self.chain.epilogues)}
-        formulas = (self.chain.formula, *self.chain.epilogues)
-        return tuple(dict.fromkeys(name for formula in formulas for name in formula.reads if name not in inner or name in self.writes))
+        reads = (name for formula in self.chain.formulas for name in formula.reads)
+        return tuple(dict.fromkeys(name for name in reads if name not in inner or name in self.writes))
 
 
 def steps_of(graph: Graph) -> list[Step]:
@@ -50,6 +51,27 @@ def steps_of(graph: Graph) -> list[Step]:
             if formula is not None:
                 pending.append(formula)
     return steps
+
+
+def joined(steps: Iterable[Step]) -> list[Step]:
+    """Neighbours that write parts of the same tensor, over the same axes and from the same operands, as one step with several results:
+    what they share is read, and computed, once.
+    """
+    result: list[Step] = []
+    for step in steps:
+        if result and _joins(result[-1], step):
+            before = result[-1]
+            result[-1] = replace(before, chain=replace(before.chain, others=(*before.chain.others, step.chain.formula)))
+        else:
+            result.append(step)
+    return result
+
+
+def _joins(first: Step, second: Step) -> bool:
+    one, other = first.chain, second.chain
+    if one.epilogues or other.epilogues or {one.formula.combine, other.formula.combine} != {"none"} or first.writes != second.writes:
+        return False
+    return set(one.formula.axes) == set(other.formula.axes) and bool(set(first.reads) & set(second.reads) - set(first.writes))
 
 
 def _zeros(graph: Graph, op: Op) -> Iterator[Step]:

@@ -12,13 +12,15 @@ from math import prod
 
 from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, factors_of, kind_of
 from netspec.schedule.order import Loops, best_order, footprint
-from netspec.schedule.program import DEPTH, LOOPS, Count, Kind, Launch, Loop, Operand, Size, Tile, resolve
+from netspec.schedule.program import DEPTH, LOOPS, Count, Kind, Launch, Loop, Operand, Size, Tile, resolve, slot_of
 from netspec.schedule.targets import Target
 
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
 SECOND, BEYOND = 2.5, 6.0
 """Cycles for a cache line from the second cache, and from beyond it, measured."""
+FEW = 4
+"""Results up to which a tile has several vectors: the values of more fill the registers by themselves."""
 PAGE, FAR = 4096, 1.1
 """Rows, or vectors, further apart than so many bytes cost so much more."""
 RUN = 128
@@ -114,15 +116,17 @@ def _cost(
     waste = blocks * lanes / extent
     slots = range(len(nest.sources)) if factors is None else factors
     moved = tuple((_moves(nest, s, row), _moves(nest, s, lane if vector is lane else vector), _gathers(nest, s, lane)) for s in slots)
-    ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or nest.results[0][0] == s)
+    ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or slot_of(nest.results[0][0]) == s)
     rows_extent = 1 if row is None else typical(row.extent)
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
     if vector is lane and nest.combine == "none" and nest.may_overrun(lane):
         vectors_extent = max(vectors_extent, WIDE)
     streams = _streams(nest, target, batch, factors, lane, row, vector) if factors is not None and lane is not None else ()
     rows, vectors, cycles = _tile_size(
-        target, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), streams
-    )
+        target, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), streams,
+        target.registers - 4 if factors is not None else WIDE if len(nest.results) <= FEW else 1,
+    )  # fmt: skip
+    cycles *= len(nest.results) if nest.combine == "none" else 1
     cycles *= prod(FAR for dim in (row, vector) if dim is not None and dim is not lane and max(map(abs, dim.strides)) >= PAGE)
     volume = prod(typical(dim.extent) for dim in nest.dims) / extent
     return Choice(
@@ -184,11 +188,11 @@ def _tile_size(
     summed: bool,
     gathered_ends: int,
     streams: tuple[tuple[bool, bool, int, int], ...],
+    most: int,
 ) -> tuple[int, int, float]:
     """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
     registers, lanes, caches = target.registers, target.lanes, (target.l1, target.l2)
     best = (1, 1, float("inf"))
-    most = registers - 4 if contraction else WIDE
     sizes = sorted(COMMON + OTHER) if contraction else (1, WIDE)
     for vectors in (item for item in sizes if item <= min(vectors_extent, most)):
         for rows in (item for item in sizes if item <= min(rows_extent, most // vectors)):
@@ -259,7 +263,7 @@ class _Assembly:
         return Launch(name, tile, operands, loops, reduce, origin, choice.cost, cut)
 
     def _reading_order(self, dim: Dim) -> int:
-        first = self.nest.position if self.nest.position is not None else len(self.nest.results)
+        first = self.nest.position if self.nest.position is not None else len({slot_of(place) for place, _ in self.nest.results})
         return -max(abs(stride) for stride in dim.strides[first : first + 2] or (0,))
 
     def _loop_number(self, inside: list[Dim], clip: Clip) -> int:
@@ -329,7 +333,7 @@ class _Assembly:
     def _fills(self) -> bool:
         """Images that are not there become zeros on their way in: what an earlier batch left in their lanes could be no number."""
         assert self.lane is not None
-        external = any(self.sources[number].external for number, _ in self.nest.results)
+        external = any(self.sources[slot_of(place)].external for place, _ in self.nest.results)
         return self.lane.kept and self.nest.ends_with_batch(self.lane) and not external
 
     def _operands(self) -> tuple[tuple[Kind, ...], tuple[Operand, ...]]:
@@ -342,7 +346,7 @@ class _Assembly:
             kinds.append(kind_of(source, lane, unit, row if self.choice.rows > 1 else 0, vector if self.choice.vectors > 1 else 0))
             clip = next((clip for clip in self.nest.clips if clip.operand == number), None)
             size, step = (clip.size, clip.dilation) if clip else (0, 0)
-            operands.append(Operand(source.buffer, source.offset, row, vector, lane, source.block, source.part, size, step))
+            operands.append(Operand(source.buffer, source.offset, row, vector, lane, source.block, source.part, size, step, source.near))
         for source, moves in self.extra:
             row, vector = (moves.get(dim.name, 0) if dim else 0 for dim in (self.row, self.vector))
             vector *= self.lanes if self.vector is self.lane else 1

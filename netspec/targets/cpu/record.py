@@ -14,6 +14,8 @@ ADDRESS, PRIVATE, BLOCK, PART = 0, 1, 2, 3
 LOOP = 4
 ROW, VECTOR, LANE = 11, 12, 13
 REDUCE = 14
+NEAR = REDUCE
+"""A tile with neighbours of operands has no loops in it."""
 SIZE, STEP = 18, 19
 RECORD = 20
 

@@ -20,7 +20,7 @@ Written by netspec; do not edit.
 from numba import cfunc
 
 from netspec.kernels.scalar import Call, Constant
-from netspec.schedule.program import Kind, Reduced, ReducedAt, Slot, Tile
+from netspec.schedule.program import At, Kind, Reduced, ReducedAt, Slot, Tile
 from netspec.targets.cpu.driver import make_drivers
 
 TILES = (

@@ -14,12 +14,14 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from netspec.kernels.scalar import Call, Constant, Expr
-from netspec.schedule.program import Kind, Reduced, ReducedAt, Slot, Tile
+from netspec.schedule.program import At, Kind, Place, Reduced, ReducedAt, Slot, Tile
 from netspec.targets.cpu import record
 from netspec.targets.cpu.vector_math import VectorMath
 
 FLOAT, INT1, INT8, INT32, INT64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 Value = Any  # llvmlite has no types
+Memory = dict[tuple[int, int, int, tuple[int, ...]], Value]
+"""Operands that were read: their number, row, vector and steps."""
 RUNS = 4
 """Accumulators up to which sums are formed in runs."""
 
@@ -58,14 +60,14 @@ class _Emitter:
         math = self.single if tile.lane_sum else self.math
         if tile.lane_sum:
             totals = {cell: self._sum_lanes(value) for cell, value in totals.items()}
-        memory: dict[tuple[int, int, int], Value] = {}
-        stores: list[tuple[int, int, int, Value]] = []
+        memory: Memory = {}
+        stores: list[tuple[Place, int, int, Value]] = []
         for i, j in self.cells:
             inner: dict[Expr, Value] = {Reduced(): totals.get((i, j)), ReducedAt(): places.get((i, j))}
-            for number, expr in tile.results:
-                stores.append((number, i, j, self._expression(expr, i, j, math, memory, self.pointers, inner)))
-        for number, i, j, value in stores:
-            self._store(number, i, j, value)
+            for place, expr in tile.results:
+                stores.append((place, i, j, self._expression(expr, i, j, math, memory, self.pointers, inner)))
+        for place, i, j, value in stores:
+            self._store(place, i, j, value)
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 
@@ -108,9 +110,17 @@ class _Emitter:
 
     # ── operands ─────────────────────────────────────────────────────────────────────────────────
 
-    def _operand(self, number: int, i: int, j: int, math: VectorMath, pointers: list[Value]) -> Value:
+    def _near(self, number: int, place: Value, steps: tuple[int, ...]) -> Value:
+        """An address so many of an operand's steps further. Sums of the first ones are shared, the last is often part of an instruction."""
+        for k, count in enumerate(steps):
+            if count:
+                distance = self.builder.mul(ir.Constant(INT64, count), self._stride(number, record.NEAR + k))
+                place = self.builder.add(place, distance)
+        return place
+
+    def _operand(self, number: int, i: int, j: int, math: VectorMath, pointers: list[Value], steps: tuple[int, ...] = ()) -> Value:
         kind = self.tile.kinds[number]
-        place = self._place(number, i, j, pointers)
+        place = self._near(number, self._place(number, i, j, pointers), steps)
         match kind.what:
             case "memory":
                 return self._load(number, kind, place, j, math)
@@ -135,9 +145,10 @@ class _Emitter:
             return b.load(pointer, align=4)
         return self._declared(f"llvm.masked.load.{math.suffix}.p0", math.type, [pointer, ir.Constant(INT32, 4), mask, math.number(0.0)])
 
-    def _store(self, number: int, i: int, j: int, value: Value) -> None:
+    def _store(self, where: Place, i: int, j: int, value: Value) -> None:
+        number, steps = (where.number, where.steps) if isinstance(where, At) else (where, ())
         b, kind, mask = self.builder, self.tile.kinds[number], None if self.tile.fills else self.masks[j]
-        place = self._place(number, i, j, self.pointers)
+        place = self._near(number, self._place(number, i, j, self.pointers), steps)
         if self.tile.lane_sum or self.tile.lanes == 1:
             b.store(value, b.inttoptr(place, FLOAT.as_pointer()), align=4)
             return
@@ -184,16 +195,18 @@ class _Emitter:
     # ── expressions ──────────────────────────────────────────────────────────────────────────────
 
     def _expression(
-        self, expr: Expr, i: int, j: int, math: VectorMath, memory: dict[tuple[int, int, int], Value], pointers: list[Value],
+        self, expr: Expr, i: int, j: int, math: VectorMath, memory: Memory, pointers: list[Value],
         inner: dict[Expr, Value | None],
     ) -> Value:  # fmt: skip
-        """The value of an expression at (i, j). Operands that rows or vectors do not move are read once."""
+        """The value of an expression at (i, j). Operands that rows or vectors do not move are read once, and what occurs again is not
+        computed again: `inner` holds what is known at (i, j).
+        """
         match expr:
-            case Slot(number):
-                kind = self.tile.kinds[number]
-                key = number, i if kind.rows else 0, j if kind.vectors or self.tile.tail else 0
+            case Slot(number) | At(number):
+                kind, steps = self.tile.kinds[number], expr.steps if isinstance(expr, At) else ()
+                key = number, i if kind.rows else 0, j if kind.vectors or self.tile.tail else 0, steps
                 if key not in memory:
-                    memory[key] = self._operand(number, i, j, math, pointers)
+                    memory[key] = self._operand(number, i, j, math, pointers, steps)
                 return memory[key]
             case Constant(value):
                 return math.number(value)
@@ -202,7 +215,11 @@ class _Emitter:
                 assert value is not None
                 return value
             case Call(function, arguments):
-                return math.call(function, [self._expression(item, i, j, math, memory, pointers, inner) for item in arguments])
+                found = inner.get(expr)
+                if found is None:
+                    values = [self._expression(item, i, j, math, memory, pointers, inner) for item in arguments]
+                    found = inner[expr] = math.call(function, values)
+                return found
             case _:
                 raise AssertionError(f"{expr} in a tile")
 
@@ -270,7 +287,8 @@ class _Emitter:
 
     def _step(self, pointers: list[Value], totals: dict[tuple[int, int], Value], places: dict[tuple[int, int], Value]) -> None:
         """One step of the innermost loop for all rows and vectors."""
-        tile, b, math, memory = self.tile, self.builder, self.math, dict[tuple[int, int, int], Value]()
+        memory: Memory = {}
+        tile, b, math = self.tile, self.builder, self.math
         body = tile.body
         assert body is not None
         if tile.lane_sum and tile.tail:  # the lanes are part of the sum: how many are left changes on the way
@@ -287,7 +305,7 @@ class _Emitter:
                 continue
             b.store(self._added(body, total, i, j, memory, pointers), totals[i, j])
 
-    def _added(self, body: Expr, total: Value, i: int, j: int, memory: dict[tuple[int, int, int], Value], pointers: list[Value]) -> Value:
+    def _added(self, body: Expr, total: Value, i: int, j: int, memory: Memory, pointers: list[Value]) -> Value:
         tile, b, math = self.tile, self.builder, self.math
         masked = tile.lane_sum and tile.tail
         if not masked and isinstance(body, Call) and body.function == "mul":
