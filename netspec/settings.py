@@ -1,6 +1,7 @@
 """The only reader of the environment.
 
 `NETSPEC_CACHE` (folder of compiled code) · `NETSPEC_THREADS` · `NETSPEC_TARGET` (compile for a named target instead of this machine's) ·
+`NETSPEC_WINOGRAD` (`no`: convolutions in the direct way alone) ·
 `NETSPEC_DEBUG` (words, comma-separated: ir, rules, source, asm, time, check).
 """
 
@@ -94,6 +95,14 @@ def of_worker(threads: int) -> dict[str, str]:
 def target() -> str | None:
     """The target that NETSPEC_TARGET names, None for this machine's own."""
     return os.environ.get("NETSPEC_TARGET") or None
+
+
+def winograd() -> bool:
+    """Whether convolutions may go by Winograd's tiles: NETSPEC_WINOGRAD, `yes` or `no`, yes if it is not set. Raises UserError."""
+    named = os.environ.get("NETSPEC_WINOGRAD") or "yes"
+    if named not in ("yes", "no"):
+        raise UserError(f"NETSPEC_WINOGRAD is yes or no, got {named!r}")
+    return named == "yes"
 
 
 def colour(stream: TextIO) -> bool:

@@ -150,8 +150,7 @@ class _Scheduler:
         made = tuple(self._segment(mode, steps, buffers) for mode, steps in pieces)
         return Program(
             self.source.name, self.target, self.batch, self.order, buffers, made, dict(self.layouts), self.scalars, spaces,
-            self.part_stride,
-            (self._segment("together", load, buffers),) if load else (), tuple(self.constants),
+            self.part_stride, (self._segment("together", load, buffers),) if load else (), tuple(self.constants),
         )  # fmt: skip
 
     def _bytes(self, step: Step) -> tuple[int, int] | None:

@@ -89,3 +89,13 @@ def test_target(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.target() == "avx2"
     monkeypatch.setenv("NETSPEC_TARGET", "")
     assert settings.target() is None
+
+
+def test_winograd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETSPEC_WINOGRAD", raising=False)
+    assert settings.winograd()
+    monkeypatch.setenv("NETSPEC_WINOGRAD", "no")
+    assert not settings.winograd()
+    monkeypatch.setenv("NETSPEC_WINOGRAD", "maybe")
+    with pytest.raises(UserError, match="NETSPEC_WINOGRAD is yes or no, got 'maybe'"):
+        settings.winograd()
