@@ -176,6 +176,16 @@ def profile(given: Namespace) -> int:
     return FINE
 
 
+def compile_ahead(given: Namespace) -> int:
+    """Fill the cache of compiled code ahead, so that training, evaluation and prediction begin at once."""
+    from netspec.ahead import fill
+    from netspec.model import find_model
+
+    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode != "infer")
+    print(fill(chosen, given.mode, given.batch, given.target, given.layout).text())
+    return FINE
+
+
 def arguments() -> ArgumentParser:
     """Every command with its arguments."""
     parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
@@ -188,6 +198,7 @@ def arguments() -> ArgumentParser:
         ("show", show, _spec, _show),
         ("bench", bench, _spec, _bench),
         ("profile", profile, _spec, _profile),
+        ("compile", compile_ahead, _spec, _compile),
     )
     for name, function, *parts in table:
         text = function.__doc__
@@ -258,6 +269,12 @@ def _profile(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--roofline", type=Path, metavar="FILE.svg", help="draw rates over intensities there")
     _threads(parser)
+
+
+def _compile(parser: ArgumentParser) -> None:
+    parser.add_argument("--mode", choices=("infer", "train", "both"), default="both")
+    _batch(parser)
+    _layout(parser)
 
 
 def _batch(parser: ArgumentParser) -> None:

@@ -174,6 +174,7 @@ class Net:
         self._current: dict[Stage, int] = {}
         self._version = 0
         self._graphs: dict[Stage, Graph] = {}
+        self._programs: dict[Stage, Program] = {}
         self._room = room.free()
         self._needs: list[Callable[[int], Program]] = []
         self._initial = initial(model.graph.weights, seed)
@@ -259,7 +260,7 @@ class Net:
         """The code of a stage, compiled when first asked for, with the current weights."""
         if stage not in self._ready:
             current = self.weights
-            self._ready[stage] = self._compiled(self._graph(stage))
+            self._ready[stage] = self._compiled(stage)
             self._write(self._ready[stage], current)
             self._current[stage] = self._version
         elif self._current[stage] != self._version:
@@ -267,16 +268,22 @@ class Net:
             self._current[stage] = self._version
         return self._ready[stage]
 
-    def _compiled(self, graph: Graph) -> Code:
+    def program(self, stage: Stage) -> Program:
+        """What the CPU runs in a stage."""
+        if stage not in self._programs:
+            self._programs[stage] = schedule(self._graph(stage), self.target, self.batch, self.layout)
+        return self._programs[stage]
+
+    def _compiled(self, stage: Stage) -> Code:
         if self.target.kind == "cpu":
-            return Executable(self._fitting(graph), self.threads)
+            return Executable(self._fitting(stage), self.threads)
         from netspec.runtime.cuda import CudaExecutable
 
-        return CudaExecutable(schedule_cuda(graph, self.target, self.batch))
+        return CudaExecutable(schedule_cuda(self._graph(stage), self.target, self.batch))
 
-    def _fitting(self, graph: Graph) -> Program:
+    def _fitting(self, stage: Stage) -> Program:
         """The program, where it fits beside those that are there. Raises UserError where it does not."""
-        program = schedule(graph, self.target, self.batch, self.layout)
+        program, graph = self.program(stage), self._graph(stage)
         self._needs.append(lambda batch: program if batch == self.batch else schedule(graph, self.target, batch, self.layout))
         if self._room is not None:
             room.check(self.batch, self._room, lambda batch: sum(room.needed(made(batch), self.threads) for made in self._needs))

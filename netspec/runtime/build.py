@@ -56,6 +56,12 @@ def build(tiles: Iterable[Tile]) -> dict[Tile, int]:
     return {tile: _known[tile] for tile in wanted}
 
 
+def uncompiled(tiles: Iterable[Tile]) -> list[Tile]:
+    """Those of which neither this process nor the cache has a driver."""
+    folder = _folder()
+    return [tile for tile in dict.fromkeys(tiles) if tile not in _known and _module_of(folder, tile) is None]
+
+
 def load(path: Path) -> None:
     """Import a module of drivers, compiling it unless the cache has its code, and note which drivers it has."""
     with private_cache():

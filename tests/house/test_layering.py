@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": {"trainer", "settings"},
     "bench": STAGES | {"compiler", "model"},
     "profile": STAGES | {"compiler", "model", "bench"},
+    "ahead": STAGES | {"model", "trainer", "data"},
     "api": STAGES | {"compiler", "model", "trainer"},
 }
 ANYTHING = {"cli", "__main__", "__init__"}
