@@ -9,6 +9,10 @@ from netspec.diagnostics import UserError
 from netspec.schedule.program import Program
 
 
+MOST = 1 << 20
+"""The largest batch that is looked for."""
+
+
 def needed(program: Program, threads: int) -> int:
     """The bytes that an executable takes for its arenas."""
     sizes = dict(program.spaces)
@@ -25,21 +29,29 @@ def check(batch: int, room: int, need: Callable[[int], int]) -> None:
     """Raise UserError, with the largest batch that fits, where `need(batch)` bytes are more than there is room for."""
     if need(batch) <= room:
         return
-    fits = _largest(batch, room, need)
+    fits = largest(room, need, batch)
     mend = f"`batch = {fits}` fits" if fits else "not even a batch of 1 fits"
-    raise UserError(f"a batch of {batch} takes {_told(need(batch))} of memory, {_told(room)} are free", mend)
+    raise UserError(f"a batch of {batch} takes {told(need(batch))} of memory, {told(room)} are free", mend)
 
 
-def _largest(batch: int, room: int, need: Callable[[int], int]) -> int:
-    """By the line through two batches, then down until it is true."""
-    half = batch // 2
-    if half == 0:
+def largest(room: int, need: Callable[[int], int], most: int = MOST) -> int:
+    """The largest batch, up to `most`, whose `need` in bytes there is room for; 0 where one sample does not fit.
+
+    Found along the line through two batches, between which it lies: need grows with the batch, in steps, and nearly as a line.
+    """
+    fits, free = 0, room - need(1)
+    if free < 0:
         return 0
-    slope = max(1, (need(batch) - need(half)) // (batch - half))
-    found = min(batch - 1, max(0, half + (room - need(half)) // slope))
-    while found and need(found) > room:
-        found = found * 9 // 10
-    return found
+    fits, fails, lack = 1, most + 1, need(most) - room
+    if lack <= 0:
+        return most
+    fails = most
+    while fails - fits > 1:
+        guess = fits + (fails - fits) * free // (free + lack)
+        guess = min(fails - 1, max(fits + 1, guess))
+        spare = room - need(guess)
+        fits, free, fails, lack = (guess, spare, fails, lack) if spare >= 0 else (fits, free, guess, -spare)
+    return fits
 
 
 def _machine() -> int | None:
@@ -71,5 +83,6 @@ def _limit() -> int | None:
         return None
 
 
-def _told(count: int) -> str:
+def told(count: int) -> str:
+    """Bytes as people read them."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
