@@ -13,6 +13,7 @@ from netspec.data import Samples
 from netspec.diagnostics import SpecError, UserError
 from netspec.model import Model, Net, Stage
 from netspec.records import record
+from netspec.runtime import room
 from netspec.runtime.build import uncompiled
 from netspec.runtime.executable import Executable
 from netspec.schedule.layout import Order
@@ -108,6 +109,29 @@ def fill(model: Model, wanted: Wanted = "both", batch: int | None = None, target
         stages += [_ready(net, "train"), _ready(net, "evaluate")]
         _warm(model, net)
     return Filled(net.model.name, net.target.name, tuple(stages), time.perf_counter() - start)
+
+
+def largest_batches(model: Model, wanted: Wanted = "both", target: str | None = None, layout: Order | None = None) -> str:
+    """The largest batches whose memory is free now, as a line. Raises UserError."""
+    net = _compilable(model).uncompiled(target=target, layout=layout)
+    free = room.free()
+    if net.target.kind != "cpu" or free is None:
+        raise UserError("how much memory is free is not known here")
+    modes: tuple[Literal["infer", "train"], ...] = ("infer", "train")
+    if wanted != "both":
+        modes = (wanted,)
+    elif model.plan is None:
+        modes = ("infer",)
+    found = [f"{_MODES[mode]} {_batch(room.largest(free, lambda batch, mode=mode: net.need(mode, batch)))}" for mode in modes]
+    threads = f"{net.threads} thread{'s' if net.threads > 1 else ''}"
+    return f"{net.model.name}, {net.target.name}, {threads}: the largest batch in {room.told(free)} of free memory: {', '.join(found)}"
+
+
+_MODES = {"infer": "inference", "train": "training"}
+
+
+def _batch(size: int) -> str:
+    return "none" if size == 0 else f"{size:,}{' or more' if size == room.MOST else ''}"
 
 
 def _compilable(model: Model) -> Model:

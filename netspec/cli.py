@@ -178,10 +178,13 @@ def profile(given: Namespace) -> int:
 
 def compile_ahead(given: Namespace) -> int:
     """Fill the cache of compiled code ahead, so that training, evaluation and prediction begin at once."""
-    from netspec.ahead import fill
+    from netspec.ahead import fill, largest_batches
     from netspec.model import find_model
 
     chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode != "infer")
+    if given.max_batch:
+        print(largest_batches(chosen, given.mode, given.target, given.layout))
+        return FINE
     print(fill(chosen, given.mode, given.batch, given.target, given.layout).text())
     return FINE
 
@@ -273,6 +276,7 @@ def _profile(parser: ArgumentParser) -> None:
 
 def _compile(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", choices=("infer", "train", "both"), default="both")
+    parser.add_argument("--max-batch", action="store_true", help="compile nothing; say the largest batch that fits into memory")
     _batch(parser)
     _layout(parser)
 

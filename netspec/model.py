@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
@@ -17,6 +18,7 @@ from netspec.diagnostics import Source, SpecError, UserError, did_you_mean
 from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape, Weight
+from netspec.kernels.affine import size_of
 from netspec.kernels.formula import d
 from netspec.passes.attach_loss import CORRECT, LOSS
 from netspec.runtime import room
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from netspec.runtime.cuda import CudaExecutable
 
 Floats = NDArray[np.float32]
+FLOAT = 4
+"""Bytes of a number."""
 Stage = Literal["infer", "train", "gradients", "evaluate"]
 Code = Union[Executable, "CudaExecutable"]
 
@@ -176,7 +180,7 @@ class Net:
         self._graphs: dict[Stage, Graph] = {}
         self._programs: dict[Stage, Program] = {}
         self._room = room.free()
-        self._needs: list[Callable[[int], Program]] = []
+        self._fitted: list[Stage] = []
         self._initial = initial(model.graph.weights, seed)
         (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
 
@@ -244,7 +248,8 @@ class Net:
             if values[name].shape != _shape(known[name]):
                 raise UserError(f"weight `{name}` is {list(_shape(known[name]))}, got {list(values[name].shape)}")
         merged = self.weights | values
-        self._initial = merged
+        if not self._ready:
+            self._initial = merged
         self._version += 1
         for stage, run in self._ready.items():
             self._write(run, merged)
@@ -259,10 +264,11 @@ class Net:
     def executable(self, stage: Stage) -> Code:
         """The code of a stage, compiled when first asked for, with the current weights."""
         if stage not in self._ready:
-            current = self.weights
-            self._ready[stage] = self._compiled(stage)
-            self._write(self._ready[stage], current)
-            self._current[stage] = self._version
+            current = self.weights if self._ready else self._initial
+            code = self._compiled(stage)
+            self._write(code, current)
+            self._ready[stage], self._current[stage] = code, self._version
+            self._initial = {}  # no second copy of what the code holds
         elif self._current[stage] != self._version:
             self._write(self._ready[stage], self.weights)
             self._current[stage] = self._version
@@ -283,11 +289,26 @@ class Net:
 
     def _fitting(self, stage: Stage) -> Program:
         """The program, where it fits beside those that are there. Raises UserError where it does not."""
-        program, graph = self.program(stage), self._graph(stage)
-        self._needs.append(lambda batch: program if batch == self.batch else schedule(graph, self.target, batch, self.layout))
+        program = self.program(stage)
+        self._fitted.append(stage)
         if self._room is not None:
-            room.check(self.batch, self._room, lambda batch: sum(room.needed(made(batch), self.threads) for made in self._needs))
+            room.check(
+                self.batch, self._room, lambda batch: sum(room.needed(self._scheduled(item, batch), self.threads) for item in self._fitted)
+            )
         return program
+
+    def need(self, mode: Literal["infer", "train"], batch: int) -> int:
+        """The bytes that inference, or training with its evaluation, takes for up to so many samples: these, weights, all in between."""
+        stages: tuple[Stage, ...] = ("infer",) if mode == "infer" else ("train", "evaluate")
+        sample = sum(size_of(value.type.shape) for value in self._graph(stages[0]).inputs) + (
+            prod(self.output_shape) if mode == "infer" else 0
+        )
+        copies = len(stages)  # those that code begins with; in training also the best ones
+        weights = copies * sum(size_of(weight.type.shape) for weight in self.model.graph.weights)
+        return FLOAT * (batch * sample + weights) + sum(room.needed(self._scheduled(stage, batch), self.threads) for stage in stages)
+
+    def _scheduled(self, stage: Stage, batch: int) -> Program:
+        return self.program(stage) if batch == self.batch else schedule(self._graph(stage), self.target, batch, self.layout)
 
     def _graph(self, stage: Stage) -> Graph:
         if stage not in self._graphs:

@@ -8,7 +8,6 @@ from pathlib import Path
 from netspec.diagnostics import UserError
 from netspec.schedule.program import Program
 
-
 MOST = 1 << 20
 """The largest batch that is looked for."""
 
