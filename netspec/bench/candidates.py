@@ -45,8 +45,8 @@ class Candidate:
     package: str
     home: str
     modes: tuple[Mode, ...] = ("infer", "train")
-    appetite: float = 3.0
-    """How many times the memory of netspec's plan it takes at its most, about: weights while they are loaded, and its compiler."""
+    appetite: int = 2
+    """How many copies of the weights it holds while it builds a net, besides what running it takes: measured with VGG-16, rounded up."""
 
     @property
     def installed(self) -> bool:
@@ -63,7 +63,7 @@ class Candidate:
         return getattr(import_module(f"netspec.bench.{file}"), function)
 
 
-NETSPEC = Candidate("netspec", "netspec", "netspec-compiler", "peers.ours:build")
+NETSPEC = Candidate("netspec", "netspec", "netspec-compiler", "peers.ours:build", appetite=8)
 REFERENCE = Candidate("reference", "netspec", "netspec-compiler", "reference:build")
 PEAK = Candidate("peak", "numba", "numba", "peak:build")
 PEERS = {
@@ -72,10 +72,10 @@ PEERS = {
         Candidate("torch", "torch", "torch", "peers.pytorch:eager"),
         Candidate("torch-channels-last", "torch", "torch", "peers.pytorch:channels_last"),
         Candidate("torch-compile", "torch", "torch", "peers.pytorch:compiled"),
-        Candidate("tensorflow", "tensorflow", "tensorflow-cpu", "peers.tensor_flow:build"),
+        Candidate("tensorflow", "tensorflow", "tensorflow-cpu", "peers.tensor_flow:build", appetite=16),
         Candidate("jax", "jax", "jax", "peers.jax_xla:build"),
-        Candidate("onnxruntime", "onnxruntime", "onnxruntime", "peers.onnx_runtime:build", ("infer",)),
-        Candidate("openvino", "openvino", "openvino", "peers.open_vino:build", ("infer",)),
+        Candidate("onnxruntime", "onnxruntime", "onnxruntime", "peers.onnx_runtime:build", ("infer",), 4),
+        Candidate("openvino", "openvino", "openvino", "peers.open_vino:build", ("infer",), 4),
         Candidate("ncnn", "ncnn", "ncnn", "peers.ncnn_net:build", ("infer",)),
     )
 }

@@ -22,9 +22,8 @@ class Memory:
 
 @record
 class Entry:
-    """A candidate in one case. `seconds` has one measurement a round, `beside` netspec's in the same rounds.
-
-    `reason` says why there is none.
+    """A candidate in one case. `seconds` has one measurement a round; `beside` are netspec's and `peak` the machine's FLOP/s in the same
+    rounds. `reason` says why there is none.
     """
 
     name: str
@@ -35,6 +34,7 @@ class Entry:
     error: float | None = None
     seconds: tuple[float, ...] = ()
     beside: tuple[float, ...] = ()
+    peak: tuple[float, ...] = ()
     memory: Memory | None = None
 
     @property
@@ -53,7 +53,7 @@ class Entry:
 
 @record
 class Case:
-    """One net, mode and batch: netspec's entry first, then the peers' in the order asked. `peak`: FLOP/s of the machine, once a round.
+    """One net, mode and batch: netspec's entry first, then the peers' in the order asked. `peak`: FLOP/s of the machine.
 
     Where not all fit into memory at once, there are several times as many rounds, netspec in all of them and each peer in some.
 
@@ -95,8 +95,10 @@ class Case:
         return self.operations / entry.median
 
     def share(self, entry: Entry) -> float | None:
-        """The share of the machine's peak."""
-        return self.rate(entry) / median(self.peak) if self.peak else None
+        """The share of the machine's peak: the median over rounds."""
+        if not entry.seconds or len(entry.peak) != len(entry.seconds):
+            return None
+        return median(self.operations / seconds / peak for seconds, peak in zip(entry.seconds, entry.peak, strict=True))
 
     @property
     def fine(self) -> bool:

@@ -75,12 +75,15 @@ def run(question: Question, peers: Sequence[Candidate], plan: Plan, tell: Tell) 
 
 def _joined(job: Job, plan: Plan, groups: Sequence[_Group], peers: Sequence[str]) -> Case:
     """All groups as one case; netspec's entry has its measurements from each of them."""
-    found = {name: entry for group in groups for name, entry in group.compared().items()}
-    ours = [group.entries[NETSPEC.name] for group in groups]
-    failed = next((entry for entry in ours if entry.state != "timed"), None)
-    first = failed or replace(ours[0], seconds=tuple(item for entry in ours for item in entry.seconds))
-    peak = tuple(item for group in groups for item in group.peak)
-    return Case(job.net, job.mode, job.batch, job.threads, job.operations, plan.rounds, (first, *(found[name] for name in peers)), peak)
+    found = [group.compared() for group in groups]
+    ours = [entries[NETSPEC.name] for entries in found]
+    first = next((entry for entry in ours if entry.state != "timed"), ours[0])
+    if first.state == "timed":
+        seconds, peak = (sum((getattr(entry, name) for entry in ours), ()) for name in ("seconds", "peak"))
+        first = replace(first, seconds=seconds, peak=peak)
+    others = {name: entry for entries in found for name, entry in entries.items()}
+    machine = tuple(item for group in groups for item in group.peak)
+    return Case(job.net, job.mode, job.batch, job.threads, job.operations, plan.rounds, (first, *(others[name] for name in peers)), machine)
 
 
 def _job(question: Question, folder: Path) -> Job:
@@ -124,10 +127,10 @@ class _Group:
         return waiting
 
     def compared(self) -> dict[str, Entry]:
-        """Peers, those that were timed with netspec's measurements of the same rounds."""
-        ours = self.entries[NETSPEC.name].seconds
-        peers = [entry for name, entry in self.entries.items() if name != NETSPEC.name]
-        return {entry.name: replace(entry, beside=ours) if entry.seconds else entry for entry in peers}
+        """The entries; those that were timed with what else was measured in the same rounds."""
+        ours, peak = self.entries[NETSPEC.name].seconds, tuple(self.peak)
+        beside = {name: () if name == NETSPEC.name else ours for name in self.entries}
+        return {name: replace(entry, beside=beside[name], peak=peak) if entry.seconds else entry for name, entry in self.entries.items()}
 
     def _add(self, candidate: Candidate) -> None:
         """Start a candidate and compare what it computes; who is not there, fails or is wrong is not timed."""
@@ -216,9 +219,9 @@ class _Group:
 
 def _lacking(candidate: Candidate, job: Job) -> str:
     """What is missing where a candidate would not find the memory that it needs; empty where it does, or nobody knows."""
-    memory, free = job.model.net.memory, room.free()
-    if memory is None or free is None:
+    net, free = job.model.net, room.free()
+    if net.memory is None or free is None:
         return ""
-    plan = memory.train if job.training else memory.infer
-    need = BASE + candidate.appetite * (plan.fixed + plan.per_sample * job.batch) if plan else 0
+    plan = net.memory.train if job.training else net.memory.infer
+    need = BASE + 4 * net.params * candidate.appetite + (plan.fixed + plan.per_sample * job.batch if plan else 0)
     return "" if need <= free else f"it may need {need / 2**30:.1f} GiB, {free / 2**30:.1f} are free"
