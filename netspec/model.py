@@ -42,6 +42,8 @@ Floats = NDArray[np.float32]
 FLOAT = 4
 """Bytes of a number."""
 Stage = Literal["infer", "train", "gradients", "evaluate"]
+TILED: tuple[Stage, ...] = ("infer", "evaluate")
+"""Stages that may compute by Winograd's tiles."""
 Code = Union[Executable, "CudaExecutable"]
 
 
@@ -300,31 +302,35 @@ class Net:
     def need(self, mode: Literal["infer", "train"], batch: int) -> int:
         """The bytes that inference, or training with its evaluation, takes for up to so many samples: these, weights, all in between."""
         stages: tuple[Stage, ...] = ("infer",) if mode == "infer" else ("train", "evaluate")
-        sample = sum(size_of(value.type.shape) for value in self._graph(stages[0]).inputs) + (
-            prod(self.output_shape) if mode == "infer" else 0
-        )
+        results = prod(self.output_shape) if mode == "infer" else 0
+        sample = sum(size_of(value.type.shape) for value in self._graph(stages[0]).inputs) + results
         copies = len(stages)  # those that code begins with; in training also the best ones
         weights = copies * sum(size_of(weight.type.shape) for weight in self.model.graph.weights)
         return FLOAT * (batch * sample + weights) + sum(room.needed(self._scheduled(stage, batch), self.threads) for stage in stages)
 
     def _scheduled(self, stage: Stage, batch: int) -> Program:
-        return self.program(stage) if batch == self.batch else schedule(self._graph(stage), self.target, batch, self.layout)
+        """The program that a net compiled for another batch would have: its tiles, too, depend on that."""
+        if batch == self.batch:
+            return self.program(stage)
+        graph = self._graph(stage) if self.tiled is None or stage not in TILED else self._made(stage, batch)
+        return schedule(graph, self.target, batch, self.layout)
 
     def _graph(self, stage: Stage) -> Graph:
         if stage not in self._graphs:
-            self._graphs[stage] = self._made(stage)
+            self._graphs[stage] = self._made(stage, self.batch)
         return self._graphs[stage]
 
-    def _made(self, stage: Stage) -> Graph:
+    def _made(self, stage: Stage, batch: int) -> Graph:
+        tiled = None if self.tiled is None else tiled_images(batch, self.target, self.layout)
         match stage:
             case "infer":
-                return inference_graph(self.model.graph, self.tiled)
+                return inference_graph(self.model.graph, tiled)
             case "train":
                 return training_graph(self.model.graph, self._plan())
             case "gradients":
                 return gradient_graph(self.model.graph, self._term)
             case "evaluate":
-                return evaluation_graph(self.model.graph, self._term, self.tiled)
+                return evaluation_graph(self.model.graph, self._term, tiled)
 
     def advanced(self, steps: int) -> None:
         """The training code has made so many steps by itself: its weights are the current ones."""

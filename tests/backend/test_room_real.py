@@ -64,3 +64,11 @@ def test_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ", training " in told
     monkeypatch.setattr(room, "free", lambda: 1 << 10)
     assert ahead.largest_batches(load(SPEC), "infer", "avx2").endswith("inference none")
+
+
+def test_another_batch_is_planned_as_it_would_be_compiled() -> None:
+    """Winograd's tiles are chosen for a batch, and need memory of their own."""
+    spec = "net A { input image[64, 56, 56]; conv(64, 3x3, pad=1) -> relu -> gap -> dense(10) }"
+    small, large = (load(spec).uncompiled(batch, target="avx512", threads=2) for batch in (1, 48))
+    assert small.need("infer", 48) == large.need("infer", 48)
+    assert large.need("infer", 1) == small.need("infer", 1)
