@@ -63,7 +63,7 @@ class Candidate:
         return getattr(import_module(f"netspec.bench.{file}"), function)
 
 
-NETSPEC = Candidate("netspec", "netspec", "netspec-compiler", "peers.ours:build", appetite=8)
+NETSPEC = Candidate("netspec", "netspec", "netspec-compiler", "peers.ours:build", appetite=3)
 REFERENCE = Candidate("reference", "netspec", "netspec-compiler", "reference:build")
 PEAK = Candidate("peak", "numba", "numba", "peak:build")
 PEERS = {
