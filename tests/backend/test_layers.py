@@ -14,9 +14,14 @@ import pytest
 from netspec.graph.types import Example, Layer
 from netspec.layers import LAYERS
 from netspec.layers.activation import Activation
+from netspec.runtime.build import build
 from netspec.schedule.layout import Order
-from tests.backend.compiled import ORDERS, agree
+from netspec.schedule.schedule import schedule
+from netspec.schedule.targets import TARGETS
+from tests.backend.compiled import ORDERS, agree, optimised
 from tests.contract.harness import probed, random_tensors
+
+BATCH = 16
 
 
 def covered(name: str, number: int, order: Order) -> bool:
@@ -34,7 +39,15 @@ def examples() -> Iterator[Any]:
                 yield pytest.param(kind(**example.arguments), example, order, id=f"{name}-{number}-{order}", marks=marks)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_together(request: pytest.FixtureRequest) -> None:
+    """The kernels of all examples that are run, compiled many at a time instead of a few per example."""
+    chosen = [item.callspec.params for item in request.session.items if getattr(item, "function", None) is test_value_and_gradients]
+    graphs = [(optimised(probed(item["layer"], item["example"].inputs)), item["order"]) for item in chosen]
+    build(tile for graph, order in graphs for tile in schedule(graph, TARGETS["avx512"], BATCH, order).tiles)
+
+
 @pytest.mark.parametrize(("layer", "example", "order"), list(examples()))
 def test_value_and_gradients(layer: Layer, example: Example, order: Order) -> None:
     graph = probed(layer, example.inputs)
-    agree(graph, random_tensors(graph, batch=5), order, scalars={"seed": 3, "step": 2})
+    agree(graph, random_tensors(graph, batch=5), order, batch=BATCH, scalars={"seed": 3, "step": 2})
