@@ -97,7 +97,7 @@ def _compile(folder: Path, tiles: Sequence[Tile]) -> None:
             load(path)
         for other in others:
             other.wait()
-    for path in paths:
+    for path in (path for number in range(1, workers) for path in paths[number::workers]):
         load(path)
 
 
