@@ -293,7 +293,8 @@ class _Emitter:
         assert body is not None
         if tile.lane_sum and tile.tail:  # the lanes are part of the sum: how many are left changes on the way
             self.masks = self._masks(pointers)
-        for i, j in self.cells:
+        # the fewer of broadcasts and vectors stay in registers while the others pass: beside the sums there is no room for more
+        for i, j in self.cells if tile.vectors <= tile.rows else sorted(self.cells, key=lambda cell: cell[1]):
             total = b.load(totals[i, j])
             if tile.combine == "max":
                 value = self._expression(body, i, j, math, memory, pointers, {})
