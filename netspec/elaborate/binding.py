@@ -30,7 +30,7 @@ from netspec.elaborate.values import (
     Word,
     describe,
 )
-from netspec.layers import LAYERS
+from netspec.layers import LAYERS, argument_meant, instead_of
 from netspec.records import record
 from netspec.schema import ArgumentError, Schema
 from netspec.syntax import tree
@@ -96,12 +96,10 @@ def _accept(what: Signature, name: str, span: Span, found: Mapping[str, Given], 
     listed = ", ".join(what.names) or "none"
     if not name:
         label = f"`{what.name}` takes {len(what.names)} argument{'s' * (len(what.names) != 1)}"
-        scope.report("E0107", f"too many arguments for `{what.name}`", span, label=label, help=f"they are: {listed}")
+        help = f"they are: {listed}" if what.names else f"write `{what.name}`"
+        scope.report("E0107", f"too many arguments for `{what.name}`", span, label=label, help=help)
     elif name not in what.names:
-        close = nearest(name, what.names)
-        has = f"`{what.name}` has {listed}"
-        help = f"did you mean `{close[0]}`? ({has})" if close else has
-        fix = Fix(span, close[0]) if close else None
+        help, fix = _for_unknown(what, name, span)
         scope.report("E0104", f"`{what.name}` has no argument `{name}`", span, help=help, fix=fix)
     elif name in found:
         labels = [Label(found[name].span, "given here")]
@@ -110,6 +108,17 @@ def _accept(what: Signature, name: str, span: Span, found: Mapping[str, Given], 
     else:
         return True
     return False
+
+
+def _for_unknown(what: Signature, name: str, span: Span) -> tuple[str, Fix | None]:
+    """The help for an argument that there is not: what is called so elsewhere, else the nearest, else all."""
+    has = f"`{what.name}` has {', '.join(what.names)}" if what.names else f"`{what.name}` takes no arguments"
+    if meant := argument_meant(name, what.names):
+        return f"here it is called `{meant}` ({has})", Fix(span, meant)
+    if instead := instead_of(name):
+        return instead, None
+    close = nearest(name, what.names)
+    return (f"did you mean `{close[0]}`? ({has})", Fix(span, close[0])) if close else (has, None)
 
 
 def bind(

@@ -170,10 +170,18 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
         return not_yet("`training`", expr, scope)
     if name in UNBUILT:
         return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
-    close = nearest(name, [*scope.names(), *words])
+    message, span = f"unknown name `{name}`", expr.name.span
+    if (meant := _ELSEWHERE.get(name)) is not None:
+        help = f"write `{meant}`" if meant else "leave the argument out: its default is taken"
+        return scope.report("E0102", message, span, help=help, fix=Fix(span, meant) if meant else None)
+    close = nearest(name, [*scope.names(), *words]) or nearest(name, list(scope.context.file.steps()))
     help = f"did you mean `{close[0]}`?" if close else did_you_mean(name, sorted(set(scope.names())))
-    help = help or "nothing of this name is defined above"
-    return scope.report("E0102", f"unknown name `{name}`", expr.name.span, help=help)
+    fix = Fix(span, close[0]) if close else None
+    return scope.report("E0102", message, span, help=help or "nothing of this name is defined above", fix=fix)
+
+
+_ELSEWHERE: Final = {"True": "yes", "on": "yes", "False": "no", "off": "no", "None": "", "null": "", "nil": ""}
+"""What other languages write for `yes`, `no`, and what is left out."""
 
 
 def not_yet(what: str, node: tree.Expr | tree.Call | tree.Argument | tree.Name | tree.Declaration | tree.Setting, scope: Scope) -> Poison:

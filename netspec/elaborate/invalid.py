@@ -37,4 +37,12 @@ def _explain_one(what: str, argument: Argument, faults: tuple[Fault, ...], given
         scope.report("E0208", f"{argument.counted or what} must be a whole number, got {show(value)}", given.span, help=help)
     else:
         help = "words: " + ", ".join(f"`{word}`" for word in words) if words else None
-        scope.report("E0106", f"{what} {' or '.join(reasons(faults))}, got {show(value)}", given.span, help=help)
+        if isinstance(value, str):
+            help = help or f"without quotes: `{value}`"
+        scope.report("E0106", f"{what} {_joined(reasons(faults))}, got {show(value)}", given.span, help=help)
+
+
+def _joined(texts: list[str]) -> str:
+    """`must be a whole number or a list`."""
+    first, *others = texts
+    return " or ".join([first, *(text.removeprefix("must be ") if first.startswith("must be ") else text for text in others)])

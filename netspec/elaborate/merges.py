@@ -9,7 +9,7 @@ from netspec.elaborate.binding import bind
 from netspec.elaborate.evaluate import evaluate, evaluate_truth
 from netspec.elaborate.misfits import argument_span, producer
 from netspec.elaborate.place import Application, mark
-from netspec.elaborate.values import POISON, Current, Poison, Tensor, describe, show, tensor_of
+from netspec.elaborate.values import POISON, Callable, Current, Poison, Tensor, describe, show, tensor_of
 from netspec.graph.types import Layer, ShapeError
 from netspec.syntax import tree
 
@@ -82,7 +82,10 @@ def _named(argument: tree.Argument, model: type[Layer], at: Application) -> Curr
     if (tensor := tensor_of(value)) is not None:
         return tensor
     message = f"`{model.name}` joins tensors, `{scope.text(argument.span)}` is {describe(value)}"
-    help = f"its arguments by name: {', '.join(model.arguments())}" if model.arguments() else None
+    if isinstance(value, Callable):
+        help = f"steps stand in branches: `{model.name} {{ | {scope.text(argument.span)} | .. }}`"
+    else:
+        help = f"its arguments by name: {', '.join(model.arguments())}" if model.arguments() else None
     return scope.report("E0106", message, argument.span, help=help)
 
 

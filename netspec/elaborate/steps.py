@@ -12,7 +12,7 @@ from netspec.elaborate.place import Application, Place, Runner, mark
 from netspec.elaborate.scope import UNBUILT
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, describe
 from netspec.graph.types import Layer, ShapeError
-from netspec.layers import LOSSES
+from netspec.layers import LOSSES, layer_meant
 from netspec.syntax import tree
 
 
@@ -54,8 +54,11 @@ def _unknown(step: tree.Call, place: Place, chain: tree.Chain) -> Poison:
     if name in LOSSES:
         return scope.report("E0101", f"`{name}` is a loss, not a step of a net", span, help=f"in a `train` block: `loss = {name}`")
     known = [*scope.context.file.steps(), *UNBUILT]
+    message = f"unknown layer or block `{name}`"
+    if meant := layer_meant(name, known):
+        return scope.report("E0101", message, span, help=f"here it is called `{meant}`", fix=Fix(span, meant))
     fix = next((Fix(span, item) for item in nearest(name, known)), None)
-    return scope.report("E0101", f"unknown layer or block `{name}`", span, help=did_you_mean(name, known), fix=fix)
+    return scope.report("E0101", message, span, help=did_you_mean(name, known), fix=fix)
 
 
 def _not_a_step(step: tree.Call, value: Value, place: Place, chain: tree.Chain) -> Poison:

@@ -10,7 +10,10 @@ import importlib
 import pkgutil
 
 from netspec.graph.types import Layer
+from netspec.layers.elsewhere import argument_meant, instead_of, layer_meant
 from netspec.layers.loss import Loss
+
+__all__ = ["LAYERS", "LOSSES", "argument_meant", "instead_of", "layer_meant"]
 
 
 def _classes(base: type[Layer]) -> list[type[Layer]]:

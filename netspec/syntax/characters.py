@@ -1,12 +1,13 @@
-"""Explanations of characters that the language does not know, or not there: quotes, fractions, other languages' comments."""
+"""Explanations of characters that the language does not know, or not there: quotes and fractions."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Fix, Span
+from netspec.syntax.automaton import Token
 from netspec.syntax.situation import BLANK, Explanation, Repair, Situation
-from netspec.syntax.tokens import called
+from netspec.syntax.tokens import called, span_of, spelt
 
 _MEANT: Final = {
     "×": "x",
@@ -44,7 +45,7 @@ def stray_character(s: Situation) -> Explanation | None:
     meant = _MEANT.get(text)
     help = fix = None
     if text == "'":
-        help = 'strings stand in double quotes: `"text"`'
+        help, fix = _single_quotes(s)
     elif meant is not None:
         help = f"write `{meant}`" if meant.strip() else "write an ordinary space"
         fix = Fix(s.span, meant)
@@ -54,19 +55,23 @@ def stray_character(s: Situation) -> Explanation | None:
     return diagnostic, Repair(replace=_TAKEN_AS.get(text, ""), drop=not text[0].isalnum() and text != "'")
 
 
+def _single_quotes(s: Situation) -> tuple[str, Fix | None]:
+    """`'same'`: the whole of it, where it ends on its line."""
+    inner: list[Token] = []
+    for token in s.rest:
+        if token.text == "'":
+            text = f'"{spelt(inner)}"'
+            return f"strings stand in double quotes: `{text}`", Fix(s.span.to(span_of(token, s.file)), text)
+        inner.append(token)
+    return 'strings stand in double quotes: `"text"`', None
+
+
 def open_string(s: Situation) -> Explanation | None:
     """A string without its closing quote."""
     if s.found.type != "OPEN_STRING":
         return None
     message, help = 'this string has no closing `"`', 'a string ends on the line where it starts: add the `"`'
     return Diagnostic("E0002", message, s.span, label="starts here", help=help), BLANK
-
-
-def slash_comment(s: Situation) -> Explanation | None:
-    """A comment as other languages write it."""
-    if s.found.text != "//" or s.statement:
-        return None
-    return Diagnostic("E0001", "unexpected `//`", s.span, help="comments start with `#`", fix=Fix(s.span, "#")), BLANK
 
 
 def bare_fraction(s: Situation) -> Explanation | None:

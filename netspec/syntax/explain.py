@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Fix, Label, Span, nearest
+from netspec.syntax import habits
 from netspec.syntax.automaton import END, Token
-from netspec.syntax.characters import bare_fraction, open_string, slash_comment, stray_character
+from netspec.syntax.characters import bare_fraction, open_string, stray_character
 from netspec.syntax.situation import BLANK, Explanation, Repair, Situation
-from netspec.syntax.tokens import CLOSERS, DECLARATIONS, KEYWORDS, OPENERS, SEPARATORS, SPELLING, after, called, expected, span_of
+from netspec.syntax.tokens import CLOSERS, DECLARATIONS, KEYWORDS, OPENERS, SEPARATORS, SPELLING, after, called, expected, span_of, spelt
 
 
 def explain(situation: Situation) -> Explanation:
@@ -100,48 +101,11 @@ def _at(token: Token) -> str:
 
 def _line_end(s: Situation, place: Span) -> str:
     """The text of the statement on the line of `place`, as far as it is short enough to be quoted."""
-    words = [token for token in s.statement if token.line == place.line]
-    text, end = "", words[0].start if words else 0
-    for token in words:
-        text += " " * (token.start - end) + token.text
-        end = token.end
+    text = spelt([token for token in s.statement if token.line == place.line])
     return text if len(text) <= 60 else ""
 
 
-# ── habits from other languages ──
-
-_CONSTANTS: Final = frozenset({"NUMBER", "DIMS", "STRING", "LSQB", "MINUS", "LPAR"})
-
-
-def _assignment(s: Situation) -> Explanation | None:
-    if s.found.type != "EQUAL" or "ARROW" not in s.accepts or len(s.statement) != 1 or s.statement[0].type != "NAME":
-        return None
-    name = s.statement[0]
-    span = span_of(name, s.file).to(s.span)
-    if s.following is not None and s.following.type in _CONSTANTS:
-        message, help = f"`{name} = ..` is not a statement", f"a constant is written `let {name} = ..`"
-        start = span_of(name, s.file)
-        fix = Fix(Span(s.file, start.start, start.start, start.line, start.column), "let ")
-    else:
-        step = f"{s.following}(..)" if s.following is not None and s.following.type == "NAME" else ".."
-        message = f"`{name} = ..` is not how a value is named"
-        help = f"a label is written `{name}: {step}`, and names what its line ends with"
-        fix = Fix(span, f"{name}:")
-    return Diagnostic("E0004", message, span, label="assignment", help=help, fix=fix), BLANK
-
-
-def _single_equals(s: Situation) -> Explanation | None:
-    if s.found.type != "EQUAL" or "COMPARE" not in s.accepts:
-        return None
-    diagnostic = Diagnostic("E0001", "unexpected `=`", s.span, help="values are compared by `==`", fix=Fix(s.span, "=="))
-    return diagnostic, Repair(replace="COMPARE")
-
-
-def _top_assignment(s: Situation) -> Explanation | None:
-    if not (s.at_top and s.found.type == "NAME" and not s.statement and s.following is not None and s.following.type == "EQUAL"):
-        return None
-    help = f"a constant is written `let {s.found} = ..`, one that `--set` may change `param {s.found} = ..`"
-    return Diagnostic("E0004", f"`{s.found} = ..` is not a declaration", s.span, help=help), BLANK
+# ── words ──
 
 
 def _keyword_as_name(s: Situation) -> Explanation | None:
@@ -151,6 +115,14 @@ def _keyword_as_name(s: Situation) -> Explanation | None:
         return None
     message = f"`{s.found}` is a keyword and cannot be a name"
     return Diagnostic("E0006", message, s.span, help=f"choose another name, such as `{s.found}_`"), Repair(replace="NAME")
+
+
+def _keyword_as_value(s: Situation) -> Explanation | None:
+    """`conv(repeat, 3x3)`: the bracket is closed further down, so it is the word that is wrong."""
+    if s.bracket is None or s.bracket in s.unclosed or s.found.type not in KEYWORDS or s.fresh_line or "NAME" not in s.accepts:
+        return None
+    message = f"`{s.found}` is a keyword and cannot be a value"
+    return Diagnostic("E0006", message, s.span, help="values have names of their own"), Repair(replace="NAME")
 
 
 def _mistyped_keyword(s: Situation) -> Explanation | None:
@@ -280,7 +252,11 @@ def _unexpected(s: Situation) -> Explanation:
 
 
 _EXPLANATIONS: Final[tuple[Callable[[Situation], Explanation | None], ...]] = (
-    *(stray_character, open_string, slash_comment, bare_fraction, _stray_closer, _empty_argument, _still_open, _open_brace),
-    *(_assignment, _single_equals, _top_assignment, _empty_branch, _bar_outside, _missing_bar, _mistyped_keyword, _not_in_a_body, _outside),
+    *(stray_character, open_string, habits.other_comment, bare_fraction, _stray_closer, _empty_argument, _keyword_as_value),
+    *(habits.spaced_dims, habits.output_form, habits.input_form, _still_open, _open_brace),
+    *(habits.other_arrow, habits.assignment, habits.module_name, habits.single_equals, habits.top_assignment),
+    *(habits.arguments_without_brackets, habits.called_on_a_tensor, habits.return_value, habits.elif_),
+    *(habits.other_declaration, habits.section, habits.colon_for_brace),
+    *(_empty_branch, _bar_outside, _missing_bar, _mistyped_keyword, _not_in_a_body, _outside),
     *(_keyword_as_name, _missing_comma, _comma_for_semicolon, _missing_arrow, _comparison_chain),
 )

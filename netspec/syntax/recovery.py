@@ -119,10 +119,15 @@ class Recovery:
             opened=tuple(self.opened),
             unclosed=self._unclosed(),
             statement=tuple(token for token in self.tokens[mark.index : self.index] if token.type != "_NL"),
+            rest=self._rest_of_line(),
             fresh_line=self.index > 0 and self.tokens[self.index - 1].type == "_NL",
             at_top=len(self.marks) == 1,
             suspect=suspect(self.tokens, self._closing()) if found.type in DECLARATIONS or found.type == END else None,
         )
+
+    def _rest_of_line(self) -> tuple[Token, ...]:
+        ends = (at for at in range(self.index, len(self.tokens)) if self.tokens[at].type in ("_NL", END))
+        return tuple(self.tokens[self.index + 1 : next(ends)])
 
     def _repair(self, found: Token, repair: Repair) -> None:
         if repair.replace and self._put_in(repair.replace):
@@ -135,16 +140,16 @@ class Recovery:
         elif repair.drop and found.type != END:
             self.index += 1
         else:
-            self._blank()
+            self._blank(repair.body)
 
-    def _blank(self) -> None:
-        """Go on after the faulty statement as if a sound one stood there."""
+    def _blank(self, body: bool = False) -> None:
+        """Go on after the faulty statement as if a sound one stood there; with `body`, after all that follows at the top of the file."""
         mark = self.marks[-1]
         self.machine.restore(mark.snapshot)
         closing = [self._closing().get(token.start, -1) for token in self.opened[mark.depth :]]
         del self.opened[mark.depth :]
         self.previous = None
-        orphan = len(self.marks) == 1 and not self._declares(mark.index)
+        orphan = len(self.marks) == 1 and (body or not self._declares(mark.index))
         self.index = self._end_of_statement(max([self.index, *(place + 1 for place in closing)]), orphan)
         while self.tokens[self.index].type == "LBRACE" and not self._put_in_header(mark):
             self.index = self._end_of_statement(self._behind(self.index), orphan)

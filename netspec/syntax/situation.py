@@ -24,6 +24,8 @@ class Situation:
     unclosed: tuple[Token, ...]
     statement: tuple[Token, ...]
     """The tokens of this statement before `found`."""
+    rest: tuple[Token, ...]
+    """The tokens of its line behind `found`."""
     fresh_line: bool
     """Whether `found` is the first of its line."""
     at_top: bool
@@ -43,11 +45,15 @@ class Situation:
 
 @record
 class Repair:
-    """How the parser goes on: put tokens in, leave the found one out, or take it for another; else blank the statement."""
+    """How the parser goes on: put tokens in, leave the found one out, or take it for another; else blank the statement.
+
+    `body`: at the top of a file, blank all up to the next declaration: the body of the faulty one, without its braces.
+    """
 
     insert: tuple[str, ...] = ()
     drop: bool = False
     replace: str = ""
+    body: bool = False
 
 
 Explanation = tuple[Diagnostic, Repair]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from netspec.diagnostics import Span
@@ -74,6 +74,15 @@ def after(token: Token | None, file: str) -> Span:
     if token is None:
         return Span(file, 0, 0, 1, 1)
     return Span(file, token.end, token.end, token.line, token.column + token.end - token.start)
+
+
+def spelt(tokens: Sequence[Token]) -> str:
+    """The tokens of one line as they stand there."""
+    text, end = "", tokens[0].start if tokens else 0
+    for token in tokens:
+        text += " " * (token.start - end) + token.text
+        end = token.end
+    return text
 
 
 def called(token: Token) -> str:
