@@ -76,3 +76,15 @@ def footprint(body: Sequence[tuple[int, Sequence[int]]], operand: int) -> int:
     unit = FLOAT if any(stride < LINE for _, stride in moving) else LINE
     span = sum((extent - 1) * stride for extent, stride in moving) + LINE
     return min(prod(extent for extent, _ in moving) * unit, span)
+
+
+def window(body: Sequence[tuple[int, Sequence[int]]], operand: int) -> int:
+    """As `footprint`, but what windows have in common counts once: where larger steps stay within the reach of smaller ones."""
+    merged: list[tuple[int, int]] = []
+    for stride, extent in sorted((abs(strides[operand]), extent) for extent, strides in body if strides[operand]):
+        count, step = merged[-1] if merged else (0, 1)
+        if stride % step == 0 and stride // step <= count:
+            merged[-1] = (extent - 1) * (stride // step) + count, step
+        else:
+            merged.append((extent, stride))
+    return footprint([(extent, (stride,)) for extent, stride in merged], 0)

@@ -1,7 +1,7 @@
 """Which dimension runs along the lanes, which along the rows and vectors of the register tile, which loops go around it.
 
-The cost of a step of the tile is counted in cycles: two loads, two multiply-adds, four cycles until a sum can be used again. What fills the
-tile badly (a width of 10 in rows of 7) costs what it wastes. Choices depend on sizes and the target alone, never on a measurement.
+The cost of a step of the tile is counted in cycles: for its loads, half a one per multiply-add, four until a sum can be used again. What
+fills the tile badly (a width of 10 in rows of 7) costs what it wastes. Choices depend on sizes and the target, never on a measurement.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
+from netspec.schedule.arrival import Stream, arrival, streams
 from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, factors_of, kind_of
-from netspec.schedule.order import Loops, best_order, footprint
+from netspec.schedule.order import Loops, best_order
 from netspec.schedule.program import DEPTH, LOOPS, Count, Kind, Launch, Loop, Operand, Size, Tile, resolve, slot_of
 from netspec.schedule.targets import Target
 
 WIDE = 4
 """Vectors of a tile that is no contraction, where there are enough of them: one size, so that nets share their kernels."""
-SECOND, BEYOND = 2.5, 6.0
-"""Cycles for a cache line from the second cache, and from beyond it, measured."""
+LOAD = 0.65
+"""Cycles of a load, measured where tiles load as much as they multiply: two a cycle is what they reach only without any miss."""
 FEW = 4
 """Results up to which a tile has several vectors: the values of more fill the registers by themselves."""
 PAGE, FAR = 4096, 1.1
@@ -121,9 +122,9 @@ def _cost(
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
     if vector is lane and nest.combine == "none" and nest.may_overrun(lane):
         vectors_extent = max(vectors_extent, WIDE)
-    streams = _streams(nest, target, batch, factors, lane, row, vector) if factors is not None and lane is not None else ()
+    read = streams(nest, target, batch, factors, lane, row, vector) if factors is not None and lane is not None else ()
     rows, vectors, cycles = _tile_size(
-        target, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), streams,
+        target, rows_extent, vectors_extent, vector is lane, moved, factors is not None, depth, summed, sum(ends), read,
         target.registers - 4 if factors is not None else WIDE if len(nest.results) <= FEW else 1,
     )  # fmt: skip
     cycles *= len(nest.results) if nest.combine == "none" else 1
@@ -133,37 +134,6 @@ def _cost(
         None if lane is None else lane.name, None if row is None else row.name, None if vector is None else vector.name, rows, vectors,
         cycles * waste * volume * extent / lanes,
     )  # fmt: skip
-
-
-def _streams(
-    nest: Nest, target: Target, batch: int, factors: tuple[int, int], lane: Dim, row: Dim | None, vector: Dim | None
-) -> tuple[tuple[bool, bool, int, int], ...]:  # fmt: skip
-    """Of each factor that is loaded as vectors: whether rows and vectors move it, the bytes that a tile reads of it, and how many more with
-    each row or vector.
-    """
-    inside = [(resolve(dim.extent, batch), dim.strides) for dim in nest.dims if dim.inside and dim is not lane]
-    found: list[tuple[bool, bool, int, int]] = []
-    for slot in (slot for slot in factors if lane.strides[slot] == FLOAT):
-        by_row, by_vector = _moves(nest, slot, row), _moves(nest, slot, vector)
-        moving = row if by_row else vector
-        body = [*inside, (target.lanes, lane.strides)]
-        if by_vector and vector is lane:
-            wider = [*inside, (2 * target.lanes, lane.strides)]
-        else:
-            wider = [*body, (2, moving.strides)] if moving is not None else body
-        one = footprint(body, slot)
-        found.append((by_row, by_vector, one, footprint(wider, slot) - one))
-    return tuple(found)
-
-
-def _arrival(streams: tuple[tuple[bool, bool, int, int], ...], rows: int, vectors: int, caches: tuple[int, int]) -> float:
-    """The cycles in which the vectors of a step arrive: how much a tile reads in all decides from which cache."""
-    total = 0.0
-    for by_row, by_vector, one, more in streams:
-        count = rows if by_row else vectors if by_vector else 1
-        size = one + (count - 1) * more
-        total += count * (0.0 if size <= caches[0] else SECOND if size <= 2 * caches[1] else BEYOND)
-    return total
 
 
 def _moves(nest: Nest, slot: int, dim: Dim | None) -> bool:
@@ -187,7 +157,7 @@ def _tile_size(
     depth: int,
     summed: bool,
     gathered_ends: int,
-    streams: tuple[tuple[bool, bool, int, int], ...],
+    read: tuple[tuple[Stream, ...], ...],
     most: int,
 ) -> tuple[int, int, float]:
     """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
@@ -200,7 +170,7 @@ def _tile_size(
                 continue
             cells = rows * vectors
             loads = sum((rows if r else 1) * (vectors if v else 1) * (lanes if g else 1) for r, v, g in moved)
-            step = max(loads / 2, cells / 2, 4.0 if depth > 4 else 0.0, _arrival(streams, rows, vectors, caches)) + 0.5
+            step = max(LOAD * loads, cells / 2, 4.0 if depth > 4 else 0.0, arrival(read, rows, vectors, caches, depth)) + 0.5
             ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
             useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
             cycles = (step + ends / depth) / useful * (1.0 if rows in COMMON and vectors in COMMON else 1.05)
