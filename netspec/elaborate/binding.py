@@ -35,7 +35,7 @@ from netspec.records import record
 from netspec.schema import ArgumentError, Schema
 from netspec.syntax import tree
 
-LATER: Final = frozenset({"weight", "init", "connect"})
+LATER: Final = frozenset({"weight", "init"})
 """Arguments of linear layers that are part of the language and not supported yet."""
 LINEAR: Final = frozenset({"conv", "convt", "dense"})
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
+from typing import TypeVar
 
 from netspec.graph.types import Init, Shape, ShapeError
 from netspec.kernels.affine import Axis, N
 from netspec.kernels.scalar import Expr, RuntimeScalar, call, select
 
+T = TypeVar("T")
 DIMENSIONS = {1: ("features",), 2: ("steps", "features"), 3: ("channels", "height", "width")}
 """What users call the dimensions of [f], [t, f] and [c, h, w]."""
 
@@ -44,6 +47,23 @@ def picture(layer: str, shape: Shape) -> tuple[int, int, int]:
         case _:
             help = f"put `{layer}` before `flatten`, `gap` and `dense`"
             raise ShapeError(f"`{layer}` needs a picture [c, h, w], got {show(shape)}", code="E0202", help=help)
+
+
+def windowed(layer: str, shape: Shape) -> tuple[int, tuple[int, ...]]:
+    """Channels, and the sizes along which windows run: (h, w) of [c, h, w], (t,) of [t, f], whose channels are f."""
+    match shape:
+        case (c, h, w):
+            return c, (h, w)
+        case (t, f):
+            return f, (t,)
+        case _:
+            help = f"put `{layer}` before `flatten`, `gap` and `dense`"
+            raise ShapeError(f"`{layer}` needs [c, h, w] or [t, f], got {show(shape)}", code="E0202", help=help)
+
+
+def in_order(channels: Sequence[T], places: Sequence[T]) -> tuple[T, ...]:
+    """Channels and places as the dimensions of a sample: channels stand first in [c, h, w], last in [t, f]."""
+    return (*channels, *places) if len(places) == 2 else (*places, *channels)
 
 
 def channels_first(layer: str, shape: Shape) -> tuple[int, ...]:

@@ -1,11 +1,19 @@
-"""A window that slides over a picture: where it reads, how often it fits, what padding it gets. Shared by convolution and pooling."""
+"""A window that slides over a picture or along steps: where it reads, how often it fits, what padding it gets. Shared by convolution and
+pooling.
+"""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from netspec.graph.types import ShapeError
 from netspec.kernels.affine import Affine, Axis
-from netspec.layers.arguments import Padding, Pair, Side, Window, pair
+from netspec.layers.arguments import Padding, Pair, Side, Window
 from netspec.records import record
+
+T = TypeVar("T")
+SLIDING = {1: ("steps",), 2: ("height", "width")}
+"""What users call the axes along which windows run."""
 
 
 @record
@@ -50,18 +58,80 @@ class Slide:
 
 
 def slides(
-    layer: str, size: tuple[int, int], k: Window, *, stride: Pair, pad: Padding, dilation: Pair = 1, ceil: bool = False
-) -> tuple[Slide, Slide]:
-    """The windows along height and width; a ShapeError where one does not fit even once."""
-    sides = (pad, pad) if isinstance(pad, int | str) else pad
-    height, width = (
-        Slide(extent, kernel, step, spread, *_padding(side, extent, kernel, step, spread), ceil)
-        for extent, kernel, step, spread, side in zip(size, pair(k), pair(stride), pair(dilation), sides, strict=True)
+    layer: str, sizes: tuple[int, ...], k: Window, *, stride: Pair, pad: Padding, dilation: Pair = 1, ceil: bool = False
+) -> tuple[Slide, ...]:
+    """The windows along height and width, or along the steps of [t, f]; a ShapeError where one does not fit even once."""
+    kernels, strides, dilations = (
+        per_axis(layer, name, value, sizes) for name, value in (("k", k), ("stride", stride), ("dilation", dilation))
     )
-    for name, slide in (("height", height), ("width", width)):
+    sides = pads_per_axis(layer, pad, sizes)
+    found = tuple(
+        Slide(size, kernel, step, spread, *_padding(side, size, kernel, step, spread), ceil)
+        for size, kernel, step, spread, side in zip(sizes, kernels, strides, dilations, sides, strict=True)
+    )
+    for name, slide in zip(SLIDING[len(sizes)], found, strict=True):
         if slide.size + slide.before + slide.after < slide.span:
-            raise _too_large(layer, name, slide, (height, width))
-    return height, width
+            raise _too_large(layer, name, slide, found)
+    return found
+
+
+def transposed_slides(
+    layer: str, sizes: tuple[int, ...], k: Window, *, stride: Pair, pad: Padding, dilation: Pair, extra: int | tuple[int, int]
+) -> tuple[Slide, ...]:
+    """The windows that stand `stride` apart, one for each of `sizes` positions; a Slide's size is that of what they cover."""
+    kernels, strides, dilations, extras = (
+        per_axis(layer, name, value, sizes) for name, value in (("k", k), ("stride", stride), ("dilation", dilation), ("extra", extra))
+    )
+    found: list[Slide] = []
+    for name, *item in zip(SLIDING[len(sizes)], sizes, kernels, strides, dilations, extras, pads_per_axis(layer, pad, sizes), strict=True):
+        found.append(_transposed(layer, name, *item))
+    return tuple(found)
+
+
+def _transposed(layer: str, name: str, count: int, kernel: int, stride: int, dilation: int, extra: int, side: Side) -> Slide:
+    if extra >= stride:
+        help = f"`stride={extra + 1}`, or `extra={stride - 1}`" if stride > 1 else "leave it out, or give a stride"
+        raise ShapeError(f"`extra` of `{layer}` is {extra}, needs to be less than the stride {stride}", argument="extra", help=help)
+    before, after = _padding(side, count * stride, kernel, stride, dilation)
+    span = dilation * (kernel - 1) + 1
+    size = count * stride if side == "same" else (count - 1) * stride - before - after + span + extra
+    if size < 1:
+        note = f"({count} - 1)*{stride} - {before} - {after} + {dilation}*({kernel} - 1) + {extra} + 1 = {size}"
+        label, message = f"{name} would be {size}", f"padding of `{layer}` takes all of its result"
+        most = ((count - 1) * stride + span + extra - 1) // 2
+        raise ShapeError(message, argument="pad", label=label, notes=(note,), help=f"at most `pad={most}`")
+    return Slide(size, kernel, stride, dilation, before, after)
+
+
+def axes_along(found: tuple[Slide, ...]) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
+    """The positions of windows (h and w, or t), and their taps (a and b)."""
+    places = tuple(Axis(letter, slide.count) for letter, slide in zip("hw" if len(found) == 2 else "t", found, strict=True))
+    return places, tuple(Axis(letter, slide.kernel) for letter, slide in zip("ab", found, strict=False))
+
+
+def per_axis(layer: str, argument: str, value: T | tuple[T, T], sizes: tuple[int, ...]) -> tuple[T, ...]:
+    """An argument for each axis of a window: the short form means all of them; along steps only one number makes sense."""
+    if not isinstance(value, tuple):
+        return (value,) * len(sizes)
+    if len(sizes) == 1:
+        shown = "x".join(map(str, value)) if argument == "k" else str(value)
+        message = f"`{layer}` along the steps of [t, f] takes one number, got {argument}={shown}"
+        raise ShapeError(message, argument=argument, help=f"`{argument}={value[0]}`; `reshape([1, t, f])` makes a picture of the steps")
+    return value
+
+
+def pads_per_axis(layer: str, pad: Padding, sizes: tuple[int, ...]) -> tuple[Side, ...]:
+    """The padding of each axis; along steps a pair is (before, after)."""
+    match pad, len(sizes):
+        case (int() | str(), count):
+            return (pad,) * count
+        case ((int() as before, int() as after), 1):
+            return ((before, after),)
+        case (tuple(), 1):
+            message = f"`{layer}` pads the steps of [t, f] at two ends, got pad={pad}"
+            raise ShapeError(message, argument="pad", help="`pad=(before, after)`")
+        case _:
+            return pad
 
 
 def _padding(side: Side, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -79,13 +149,14 @@ def _padding(side: Side, size: int, kernel: int, stride: int, dilation: int) -> 
             return side
 
 
-def _too_large(layer: str, name: str, slide: Slide, both: tuple[Slide, Slide]) -> ShapeError:
+def _too_large(layer: str, name: str, slide: Slide, found: tuple[Slide, ...]) -> ShapeError:
     pads = f"2*{slide.before}" if slide.before == slide.after else f"{slide.before} + {slide.after}"
-    fitting = "x".join(str(min(item.kernel, (item.size + item.before + item.after - 1) // item.dilation + 1)) for item in both)
+    fitting = "x".join(str(min(item.kernel, (item.size + item.before + item.after - 1) // item.dilation + 1)) for item in found)
+    window = f"a {fitting} window" if len(found) > 1 else f"a window of {fitting}"
     return ShapeError(
         f"window of `{layer}` is larger than its input",
         argument="k",
         label=f"needs {name} >= {slide.span - slide.before - slide.after}, input is {slide.size}",
         notes=(f"floor(({slide.size} + {pads} - {slide.span}) / {slide.stride}) + 1 = {slide.count}",),
-        help=f"use a {fitting} window, `pad=half`, or drop one pooling step before it",
+        help=f"use {window}, `pad=half`, or drop one pooling step before it",
     )

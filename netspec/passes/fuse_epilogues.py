@@ -1,8 +1,8 @@
 """A pointwise op joins the op whose result it alone reads: bias, batch norm, residual sums and activations are then applied in registers.
 
 Fires where the producer's value has no other reader, and the consumer reads it at the position that it writes, in the same dimensions.
-Where the producer writes the value in parts (the residues of a strided gradient), the consumer is applied to each part; what no part writes
-is zero and must be so after the consumer, too.
+Where the producer writes the value in parts (the residues of a strided gradient), the consumer is applied to each part; where parts leave
+gaps these are zero, and must be so after the consumer, too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netspec.graph.graph import Graph, Op
-from netspec.kernels.affine import Affine, Axis
+from netspec.kernels.affine import Affine, Axis, size_of
 from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import ZERO, Access, Expr, accesses, transform
 
@@ -25,7 +25,7 @@ def fuse_epilogues(graph: Graph) -> Graph:
         # The latest producer first: it is the one still in flight, the others are read from memory.
         for name in sorted((name for name in op.reads if name in producer), key=lambda name: -producer[name]):
             before = ops[producer[name]]
-            if before is not None and graph.uses[name] == 1 and (fused := _fuse(before, here, name)) is not None:
+            if before is not None and graph.uses[name] == 1 and (fused := _fuse(graph, before, here, name)) is not None:
                 ops[producer[name]], ops[i] = None, fused
                 producer.update({value.name: i for value in fused.outputs})
                 break
@@ -33,7 +33,7 @@ def fuse_epilogues(graph: Graph) -> Graph:
     return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
 
 
-def _fuse(producer: Op, consumer: Op, name: str) -> Op | None:
+def _fuse(graph: Graph, producer: Op, consumer: Op, name: str) -> Op | None:
     if len(consumer.formulas) != 1 or consumer.formulas[0].combine != "none" or producer.outputs[0].name != name:
         return None
     epilogue = consumer.formulas[0]
@@ -43,8 +43,8 @@ def _fuse(producer: Op, consumer: Op, name: str) -> Op | None:
         return None
     if not all(index.single for index in epilogue.out.indices) or any(item.out.view != writes[0].out.view for item in writes):
         return None
-    whole = len(writes) == 1 and all(index.single for index in writes[0].out.indices)
-    if not whole and not _keeps_zero(epilogue, name):
+    covered = sum(size_of(tuple(axis.extent for axis in formula.kept)) for formula in writes)
+    if covered < size_of(graph.shape(name)) and not _keeps_zero(epilogue, name):
         return None
     formulas: list[Formula] = []
     for formula in producer.formulas:

@@ -71,8 +71,8 @@ def _written(formulas: tuple[Formula, ...], output: Value) -> tuple[Value, ...]:
 
 
 def written_type(written: Access, formulas: tuple[Formula, ...]) -> TensorType:
-    """The smallest type that holds all that the formulas write to a tensor."""
-    outs = [access for formula in formulas for access in (formula.out, formula.argument) if access and access.tensor == written.tensor]
+    """The smallest type that holds all that the formulas write to a tensor, and read of it: what none writes is zero."""
+    outs = [access for formula in formulas for access in formula.accesses if access.tensor == written.tensor and access.outside == "never"]
     shape = list(written.view or (_extent(written, i) for i in range(len(written.indices))))
     for access in outs if written.view is None else ():
         for i in range(len(shape)):

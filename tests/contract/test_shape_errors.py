@@ -91,12 +91,52 @@ def test_more_padding_than_half_a_pool() -> None:
     assert (found.argument, found.help) == ("pad", "at most `pad=(1, 1)`, or `pad=half`")
 
 
-@pytest.mark.parametrize("name", ["conv", "maxpool", "avgpool", "gap", "bn"])
+@pytest.mark.parametrize("name", ["bn"])
 def test_steps_of_features_are_not_built_yet(name: str) -> None:
-    arguments = {"conv": {"c": 4, "k": 3}, "maxpool": {"k": 2}, "avgpool": {"k": 2}}.get(name, {})
-    found = error(name, (98, 40), **arguments)
+    found = error(name, (98, 40))
     assert found.code == "E0209"
     assert found.help == "declare the input as a picture of one channel: [1, 98, 40]"
+
+
+def test_along_steps_windows_are_one_number() -> None:
+    found = error("conv", (98, 40), c=4, k=(20, 8))
+    assert (found.code, found.argument) == ("E0204", "k")
+    assert found.message == "`conv` along the steps of [t, f] takes one number, got k=20x8"
+    assert found.help == "`k=20`; `reshape([1, t, f])` makes a picture of the steps"
+    found = error("maxpool", (98, 40), k=3, pad=((1, 1), (0, 0)))
+    assert (found.argument, found.help) == ("pad", "`pad=(before, after)`")
+    found = error("avgpool", (4, 40), k=5)
+    assert found.label == "needs steps >= 5, input is 4"
+    assert found.help == "use a window of 4, `pad=half`, or drop one pooling step before it"
+
+
+def test_a_vector_has_no_places_for_windows() -> None:
+    found = error("conv", (40,), c=4, k=3)
+    assert (found.code, found.message) == ("E0202", "`conv` needs [c, h, w] or [t, f], got [40]")
+
+
+def test_a_transposed_convolution_leaves_something() -> None:
+    found = error("convt", (3, 2, 4), c=4, k=3, stride=2, pad=3)
+    assert (found.code, found.argument, found.label) == ("E0204", "pad", "height would be -1")
+    assert found.notes == ("(2 - 1)*2 - 3 - 3 + 1*(3 - 1) + 0 + 1 = -1",)
+    assert found.help == "at most `pad=2`"
+    found = error("convt", (3, 2, 4), c=4, k=3, stride=2, extra=2)
+    assert (found.message, found.help) == ("`extra` of `convt` is 2, needs to be less than the stride 2", "`stride=3`, or `extra=1`")
+
+
+@pytest.mark.parametrize(
+    ("table", "message", "help"),
+    [
+        (("X.",), "connection table has 1 row, needs 2", "a row for each of the 2 channels of the input"),
+        (("XX", "X"), "connection table row 2 has 1 column, needs 2", 'row 2 is "X"'),
+        (("Xx", "XX"), "connection table row 1 holds `x`", 'row 1 is "Xx": `X` is a link, `.` is none'),
+        (((1, 0), (1, 0, 1)), "connection table row 2 has 3 columns, needs 2", "row 2 is [1, 0, 1]"),
+        (("X.", "X."), "connection table column 2 has no link", "a filter that reads nothing is its bias alone: leave it out"),
+    ],
+)
+def test_a_connection_table_that_does_not_fit(table: object, message: str, help: str) -> None:
+    found = error("conv", (2, 8, 8), c=2, k=3, connect=table)
+    assert (found.code, found.argument, found.message, found.help) == ("E0206", "connect", message, help)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +149,9 @@ def test_steps_of_features_are_not_built_yet(name: str) -> None:
         ("conv", {"c": 4, "k": (3, 3, 3)}),
         ("conv", {"c": True, "k": 3}),
         ("conv", {"c": 4, "k": 3, "strid": 2}),
+        ("conv", {"c": 4, "k": 3, "groups": 2, "connect": ("XXXX", "XXXX")}),
+        ("conv", {"c": 1, "k": 3, "connect": ((2,),)}),
+        ("convt", {"c": 4, "k": 3, "stride": 2, "pad": "same", "extra": 1}),
         ("dropout", {"rate": 1.0}),
         ("bn", {"eps": 0.0}),
         ("leaky_relu", {"slope": -0.1}),
