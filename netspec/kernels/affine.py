@@ -118,3 +118,22 @@ def axes(**extents: Extent) -> tuple[Axis, ...]:
 def size_of(shape: tuple[Extent, ...], batch: int = 1) -> int:
     """The number of elements, with `batch` for N."""
     return prod(batch if isinstance(extent, str) else extent for extent in shape)
+
+
+def common_refinement(a: tuple[Extent, ...], b: tuple[Extent, ...]) -> tuple[Extent, ...] | None:
+    """The coarsest dimensions that both can be joined from: (6, 4) and (3, 8) of 24 elements give (3, 2, 4), (6, 4) and (4, 6) none."""
+    result: list[Extent] = []
+    left, right = list(reversed(a)), list(reversed(b))
+    while left and right:
+        x, y = left.pop(), right.pop()
+        if isinstance(x, str) or isinstance(y, str) or x == y:
+            result.append(x)
+        elif x < y and y % x == 0:
+            result.append(x)
+            right.append(y // x)
+        elif y < x and x % y == 0:
+            result.append(y)
+            left.append(x // y)
+        else:
+            return None
+    return tuple(result) + tuple(item for item in (*left[::-1], *right[::-1]) if item != 1)

@@ -51,8 +51,8 @@ class Convolution(Layer):
 
 
 class Conv(Convolution):
-    """Cross-correlation of [i, h, w] with c kernels (LeCun et al. 1998); with `groups`, of each group of channels by itself. Along the steps
-    of [t, f] it gives c features of each (Waibel et al. 1989).
+    """Cross-correlation of [i, h, w] with c kernels (LeCun et al. 1998); with `groups`, of each group of channels by itself. Of [t, f] it
+    runs along the steps, and gives c features of each (Waibel et al. 1989).
 
     A `connect` table says which channels each filter reads, as C3 of LeNet-5 does: a row for each channel, a column for each filter. Links
     that are not there have no weights and are not computed.

@@ -129,7 +129,10 @@ def links_of(table: Sequence[str | Sequence[int]], channels: int, filters: int) 
     Raises ShapeError (E0206).
     """
     if len(table) != channels:
-        raise _bad(f"connection table has {_counted(len(table), 'row')}, needs {channels}", f"a row for each of the {channels} channels of the input")
+        raise _bad(
+            f"connection table has {_counted(len(table), 'row')}, needs {channels}",
+            f"a row for each of the {channels} channels of the input",
+        )
     for number, row in enumerate(table, 1):
         shown = f'row {number} is "{row}"' if isinstance(row, str) else f"row {number} is {[int(item) for item in row]}"
         if len(row) != filters:

@@ -4,14 +4,11 @@ pooling.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from netspec.graph.types import ShapeError
 from netspec.kernels.affine import Affine, Axis
 from netspec.layers.arguments import Padding, Pair, Side, Window
 from netspec.records import record
 
-T = TypeVar("T")
 SLIDING = {1: ("steps",), 2: ("height", "width")}
 """What users call the axes along which windows run."""
 
@@ -109,7 +106,7 @@ def axes_along(found: tuple[Slide, ...]) -> tuple[tuple[Axis, ...], tuple[Axis, 
     return places, tuple(Axis(letter, slide.kernel) for letter, slide in zip("ab", found, strict=False))
 
 
-def per_axis(layer: str, argument: str, value: T | tuple[T, T], sizes: tuple[int, ...]) -> tuple[T, ...]:
+def per_axis(layer: str, argument: str, value: int | tuple[int, int], sizes: tuple[int, ...]) -> tuple[int, ...]:
     """An argument for each axis of a window: the short form means all of them; along steps only one number makes sense."""
     if not isinstance(value, tuple):
         return (value,) * len(sizes)

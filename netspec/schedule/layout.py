@@ -1,7 +1,7 @@
 """Where the elements of a tensor lie: dimensions in the order of memory, borders of zeros, images or channels along the lanes.
 
-`channels`: [n][h][w][c], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as many images as a
-vector has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
+`channels`: [n][h][w][c] and [n][t][f], so that lanes run along channels and one row of a window is contiguous. `images`: blocks of as
+many images as a vector has lanes, [block][c][h][w][lane], for nets whose channels cannot fill the lanes.
 The border of a tensor is the union of what all formulas read beyond it; it is stored, and holds zeros.
 Weights of many channels lie in blocks of as many channels as a register tile is wide, [c/32][kh][kw][i][32]: a tile then reads them from
 first to last. Were a row of all channels kept together, it would touch a new page with every step, and a few sets of the cache.
@@ -9,6 +9,7 @@ first to last. Were a row of all channels kept together, it would touch a new pa
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -67,31 +68,47 @@ class Layout:
         return self.block if self.block and access.indices[self.block.dimension].single == axis else None
 
     def view(self, shape: tuple[Extent, ...] | None) -> tuple[int, ...]:
-        """The stride of each dimension of a view. A coarser dimension has one only where its finer ones lie in row-major order."""
+        """The stride of each dimension of a view."""
         shape = shape or self.shape or self.dims
+        strides = self.seen(shape)
+        assert strides is not None, f"{shape} of {self.dims}: not in row-major order"
+        return strides
+
+    def seen(self, shape: tuple[Extent, ...]) -> tuple[int, ...] | None:
+        """The stride of each dimension when it is seen so; None where what is one dimension there does not lie in row-major order."""
         if shape == self.dims:
             return self.strides
-        strides: list[int] = []
-        alike = trailing(shape, self.dims)
-        dims = list(zip(self.dims, self.strides, strict=True))[: len(self.dims) - alike]
-        dims = [item for item in dims if item[0] != 1]
-        for extent in shape[: len(shape) - alike]:
+        head = leading(shape, self.dims)
+        tail = trailing(shape[head:], self.dims[head:])
+        runs = _runs(zip(self.dims[head : len(self.dims) - tail], self.strides[head:], strict=False))
+        middle: list[int] = []
+        for extent in shape[head : len(shape) - tail]:
             if extent == 1:
-                strides.append(0)
+                middle.append(0)
                 continue
-            fine, stride = dims.pop(0)
-            if isinstance(extent, int) and isinstance(fine, int) and fine > extent:  # the view is the finer one
-                assert fine % extent == 0, f"{shape} of {self.dims}"
-                dims.insert(0, (fine // extent, stride))
-                strides.append(stride * (fine // extent))
-                continue
-            while isinstance(extent, int) and isinstance(fine, int) and fine < extent:
-                inner, inner_stride = dims.pop(0)
-                assert isinstance(inner, int)
-                assert stride == inner * inner_stride, f"{shape} of {self.dims}: not in row-major order"
-                fine, stride = fine * inner, inner_stride
-            strides.append(stride)
-        return (*strides, *self.strides[len(self.dims) - alike :])
+            if not runs or not isinstance(extent, int) or runs[-1][0] % extent:
+                return None
+            rest, stride = runs[-1][0] // extent, runs[-1][1]
+            middle.append(rest * stride)
+            runs[-1:] = [(rest, stride)] if rest > 1 else []
+        return (*self.strides[:head], *middle, *self.strides[len(self.dims) - tail :])
+
+
+def _runs(dims: Iterable[tuple[Extent, int]]) -> list[tuple[int, int]]:
+    """Dimensions with their strides, those joined that lie in row-major order; the outermost last."""
+    runs: list[tuple[int, int]] = []
+    for extent, stride in dims:
+        assert isinstance(extent, int), "the batch is split"
+        if runs and runs[-1][1] == extent * stride:
+            runs[-1] = runs[-1][0] * extent, stride
+        elif extent != 1:
+            runs.append((extent, stride))
+    return runs[::-1]
+
+
+def leading(a: tuple[Extent, ...], b: tuple[Extent, ...]) -> int:
+    """How many of the first dimensions agree."""
+    return next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def trailing(a: tuple[Extent, ...], b: tuple[Extent, ...]) -> int:
@@ -103,22 +120,26 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
     """A layout for every tensor, for vectors of so many lanes. External ones (what users pass and get) are row-major."""
     dims = finest(graph)
     borders = _borders(graph, dims)
-    joined = _seen_joined(graph, dims)
+    seen = _views(graph)
     result: dict[str, Layout] = {}
     for name, shape in dims.items():
         if "N" not in shape:
             continue
-        row_major = order == "images" or name in external | joined
-        inner = range(1, len(shape)) if row_major else _channels_last(graph.shape(name), shape)
         border = borders.get(name, ((0, 0),) * len(shape))
         images = lanes if order == "images" and name not in external else 1
-        result[name] = replace(arrange(shape, inner, border, images), shape=graph.shape(name))
+        found = arrange(shape, _channels_last(graph.shape(name), shape), border, images)
+        if order == "images" or name in external or any(found.seen(view) is None for view in seen[name]):
+            found = arrange(shape, range(1, len(shape)), border, images)
+        result[name] = replace(found, shape=graph.shape(name))
     rest = {name: shape for name, shape in dims.items() if name not in result}
     chosen = _weight_orders(graph, rest, result) if order == "channels" else {}
     whole = _read_whole(graph, dims)
     for name, shape in rest.items():
-        inner = tuple(range(len(shape))) if name in joined else chosen.get(name, tuple(range(len(shape))))
-        layout = arrange(shape, inner, ((0, 0),) * len(shape))
+        inner, border = chosen.get(name, tuple(range(len(shape)))), ((0, 0),) * len(shape)
+        layout = arrange(shape, inner, border)
+        if any(layout.seen(view) is None for view in seen[name]):
+            inner = tuple(range(len(shape)))
+            layout = arrange(shape, inner, border)
         if name in chosen and (name, inner[-1]) in whole:
             layout = in_blocks(layout, inner[-1], lanes)
         result[name] = replace(layout, shape=graph.shape(name))
@@ -177,9 +198,12 @@ def finest(graph: Graph) -> dict[str, tuple[Extent, ...]]:
     return dims
 
 
-def _seen_joined(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> frozenset[str]:
-    """Tensors that some formula sees in coarser dimensions than the finest: those must lie in row-major order."""
-    return frozenset(access.tensor for access in _every_access(graph) if len(access.indices) < len(dims[access.tensor]))
+def _views(graph: Graph) -> defaultdict[str, set[tuple[Extent, ...]]]:
+    """The dimensions in which each tensor is seen."""
+    found: defaultdict[str, set[tuple[Extent, ...]]] = defaultdict(set)
+    for access in _every_access(graph):
+        found[access.tensor].add(access.view or graph.shape(access.tensor))
+    return found
 
 
 def _borders(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -200,7 +224,9 @@ def _borders(graph: Graph, dims: Mapping[str, tuple[Extent, ...]]) -> dict[str, 
 
 
 def _channels_last(coarse: tuple[Extent, ...], dims: tuple[Extent, ...]) -> tuple[int, ...]:
-    """[n, c, h, w] in the order h, w, c; a channel split into groups stays together."""
+    """[n, c, h, w] in the order h, w, c; a channel split into groups stays together. [n, t, f] lies so already."""
+    if len(coarse) == 3:
+        return tuple(range(1, len(dims)))
     channels, covered = 1, dims[1] if len(dims) > 1 else 1
     while len(coarse) > 2 and isinstance(covered, int) and covered != coarse[1] and channels + 1 < len(dims):
         channels += 1

@@ -88,6 +88,79 @@ def test_convolution_by_a_window_as_large_as_the_picture(torch: ModuleType, size
     compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.conv2d(t["x"], t["weight"], t["bias"]))
 
 
+@pytest.mark.parametrize("pad", [0, 2, (0, 3), "half", "same"])
+@pytest.mark.parametrize(("k", "stride", "dilation", "groups"), [(3, 1, 1, 1), (4, 2, 1, 2), (2, 3, 3, 4), (1, 2, 1, 1)])
+def test_convolution_along_steps(torch: ModuleType, k: int, stride: int, dilation: int, groups: int, pad: Any) -> None:
+    shape = (9, 4)
+    layer = LAYERS["conv"](c=8, k=k, stride=stride, dilation=dilation, pad=pad, groups=groups)
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        along = pad if isinstance(pad, str) else (0, pad)
+        padded = torch.nn.functional.pad(t["x"].mT, sides(along, (1, 9), (1, k), (1, stride), (1, dilation))[:2])
+        return torch.nn.functional.conv1d(padded, t["weight"], t["bias"], stride, 0, dilation, groups).mT
+
+    compare(torch, layer, (shape,), twin)
+
+
+TRANSPOSED = [
+    *({"k": k, "stride": stride, "pad": pad} for k, stride, pad in product((2, 3, 4), (1, 2, 3), (0, 1))),
+    {"k": (3, 2), "stride": (3, 2), "extra": (2, 1), "groups": 2},
+    {"k": 3, "stride": 2, "pad": 1, "extra": 1, "groups": 4, "bias": False},
+    {"k": 1, "stride": 3, "extra": 2},
+    {"k": (2, 3), "dilation": (3, 2), "stride": 2, "pad": (1, 2)},
+]
+
+
+@pytest.mark.parametrize("arguments", TRANSPOSED)
+def test_transposed_convolution(torch: ModuleType, arguments: dict[str, Any]) -> None:
+    layer = LAYERS["convt"](c=8, **arguments)
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        numbers = [pair(arguments.get(name, default)) for name, default in (("stride", 1), ("pad", 0), ("extra", 0))]
+        groups, dilation = arguments.get("groups", 1), arguments.get("dilation", 1)
+        return torch.nn.functional.conv_transpose2d(t["x"], t["weight"], t.get("bias"), *numbers, groups, dilation)
+
+    compare(torch, layer, ((4, 3, 4),), twin)
+
+
+@pytest.mark.parametrize(
+    ("k", "stride", "pad", "extra", "before"),
+    [(4, 2, 1, 0, 1), (3, 2, 0, 1, 0), (3, 3, (1, 0), 0, 1), (5, 2, "same", 0, 1), (4, 2, "same", 0, 1), (1, 3, "same", 0, 0)],
+)
+def test_transposed_convolution_along_steps(torch: ModuleType, k: int, stride: int, pad: Any, extra: int, before: int) -> None:
+    layer = LAYERS["convt"](c=3, k=k, stride=stride, pad=pad, extra=extra)
+    steps, _ = layer.infer((5, 2))
+    assert pad != "same" or steps == 5 * stride
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        whole = torch.nn.functional.pad(torch.nn.functional.conv_transpose1d(t["x"].mT, t["weight"], None, stride), (0, stride))
+        return whole[..., before : before + steps].mT + t["bias"]
+
+    compare(torch, layer, ((5, 2),), twin)
+
+
+TABLES = [
+    (("X.XX", ".XX.", "X..X"), {}),
+    (("XXXX", "X.X.", "XXXX"), {"stride": 2, "pad": (1, 0), "bias": False}),
+    (((True, False), (False, True), (False, False)), {"dilation": (1, 2), "pad": "half"}),
+]
+
+
+@pytest.mark.parametrize(("table", "arguments"), TABLES)
+def test_a_connection_table(torch: ModuleType, table: Any, arguments: dict[str, Any]) -> None:
+    layer, shape = LAYERS["conv"](c=len(table[0]), k=(3, 2), connect=table, **arguments), (3, 7, 6)
+    links = [(c, i) for c in range(len(table[0])) for i in range(3) if table[i][c] in ("X", True)]
+
+    def twin(torch: ModuleType, t: Mapping[str, Any]) -> Any:
+        dense = torch.zeros(len(table[0]), 3, 3, 2, dtype=torch.float64)
+        weight = dense.index_put(tuple(torch.tensor(links).T), t["weight"])
+        stride, dilation = pair(arguments.get("stride", 1)), pair(arguments.get("dilation", 1))
+        padded = torch.nn.functional.pad(t["x"], sides(arguments.get("pad", 0), shape[1:], (3, 2), stride, dilation))
+        return torch.nn.functional.conv2d(padded, weight, t.get("bias"), stride, 0, dilation)
+
+    compare(torch, layer, (shape,), twin)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_dense(torch: ModuleType, bias: bool) -> None:
     compare(
@@ -117,6 +190,16 @@ def test_maximum_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil:
 def test_average_pooling(torch: ModuleType, k: Any, stride: Any, pad: Any, ceil: bool, size: tuple[int, int], count_pad: bool) -> None:
     layer = LAYERS["avgpool"](k=k, stride=stride, pad=pad, ceil=ceil, count_pad=count_pad)
     compare(torch, layer, ((2, *size),), lambda torch, t: torch.nn.functional.avg_pool2d(t["x"], k, stride, pad, ceil, count_pad))
+
+
+@pytest.mark.parametrize(("k", "stride", "pad", "ceil"), [(2, None, 0, False), (3, 2, 1, True), (3, 1, 1, False), (4, 3, 2, True)])
+def test_pooling_along_steps(torch: ModuleType, k: int, stride: int | None, pad: int, ceil: bool) -> None:
+    f, arguments = torch.nn.functional, {"k": k, "stride": stride, "pad": pad, "ceil": ceil}
+    given = (k, stride, pad)
+    compare(torch, LAYERS["maxpool"](**arguments), ((9, 3),), lambda _, t: f.max_pool1d(t["x"].mT, *given, ceil_mode=ceil).mT)
+    for counted in (True, False):
+        layer = LAYERS["avgpool"](**arguments, count_pad=counted)
+        compare(torch, layer, ((9, 3),), lambda _, t, counted=counted: f.avg_pool1d(t["x"].mT, *given, ceil, counted).mT)
 
 
 def test_of_equal_elements_the_first_gets_the_gradient(torch: ModuleType) -> None:
@@ -173,3 +256,6 @@ def test_concatenation(torch: ModuleType, axis: str | None, dimension: int, othe
 def test_shapes(torch: ModuleType) -> None:
     compare(torch, LAYERS["flatten"](), ((3, 4, 5),), lambda torch, t: t["x"].flatten(1))
     compare(torch, LAYERS["gap"](), ((3, 4, 5),), lambda torch, t: t["x"].mean((2, 3)))
+    compare(torch, LAYERS["gap"](), ((4, 3),), lambda torch, t: t["x"].mean(1))
+    compare(torch, LAYERS["gmp"](), ((3, 4, 5),), lambda torch, t: t["x"].amax((2, 3)))
+    compare(torch, LAYERS["gmp"](), ((4, 3),), lambda torch, t: t["x"].amax(1))
