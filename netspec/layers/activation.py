@@ -9,7 +9,7 @@ from netspec.graph.types import Computation, Example, Layer, Shape
 from netspec.kernels.formula import Tensor, d, each
 from netspec.kernels.scalar import Expr, call, erf, expm1, maximum, minimum, select, sigmoid, tanh
 from netspec.layers.arguments import PositiveFloat
-from netspec.layers.inputs import axes_of
+from netspec.layers.inputs import axes_of, dimension_of
 
 
 class Activation(Layer):
@@ -170,3 +170,22 @@ class Hardswish(Activation):
     def scalar(self, x: Expr) -> Expr:
         """x * relu6(x + 3) / 6."""
         return x * minimum(6.0, maximum(0.0, x + 3)) * (1 / 6)
+
+
+class Crelu(Layer):
+    """relu(x) and relu(-x), one behind the other: twice the channels (Shang et al. 2016)."""
+
+    name: ClassVar[str] = "crelu"
+    examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 4),)), Example({}, ((4, 3),)), Example({}, ((5,),)))
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape with twice the channels."""
+        place = dimension_of(inputs[0], None, "E0202")
+        return (*inputs[0][:place], 2 * inputs[0][place], *inputs[0][place + 1 :])
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y[n, c, h, w] = max(0, x), y[n, c + channels, h, w] = max(0, -x)."""
+        axes, place = axes_of(inputs[0]), 1 + dimension_of(inputs[0], None, "E0202")
+        behind = tuple(axis + inputs[0][place - 1] if k == place else axis for k, axis in enumerate(axes))
+        x, y = Tensor("x")[axes], Tensor("y")
+        return Computation((each(y[axes], maximum(0.0, x)), each(y[behind], maximum(0.0, -x))))

@@ -13,6 +13,9 @@ NaturalInt = Annotated[int, at_least(0)]
 PositiveFloat = Annotated[float, above(0)]
 Share = Annotated[float, at_least(0), below(1)]
 
+Letter = Literal["c", "h", "w", "t", "f"]
+"""A dimension of [c, h, w], [t, f] or [f]."""
+
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """`2`, the same for height and width, or `(2, 1)`."""
 
@@ -22,9 +25,10 @@ Window = Pair
 Side = NaturalInt | tuple[NaturalInt, NaturalInt] | Literal["half", "same"]
 """The padding of one dimension: `1` on both sides, `(before, after)`, or a rule."""
 
-Padding = (
-    NaturalInt | Literal["half", "same"] | tuple[NaturalInt | tuple[NaturalInt, NaturalInt], NaturalInt | tuple[NaturalInt, NaturalInt]]
-)
+Margin = NaturalInt | tuple[NaturalInt | tuple[NaturalInt, NaturalInt], NaturalInt | tuple[NaturalInt, NaturalInt]]
+"""`1` on all sides, `(h, w)` or `((top, bottom), (left, right))`; of [t, f] `(before, after)`."""
+
+Padding = Margin | Literal["half", "same"]
 """`1`, `(h, w)`, `((top, bottom), (left, right))`, `half` (dilation*(k-1)//2 on both sides) or `same` (ceil(in/stride) results)."""
 
 

@@ -66,6 +66,16 @@ def in_order(channels: Sequence[T], places: Sequence[T]) -> tuple[T, ...]:
     return (*channels, *places) if len(places) == 2 else (*places, *channels)
 
 
+def dimension_of(shape: Shape, axis: str | None, code: str) -> int:
+    """Which dimension of a sample the letter names; without one that of the channels: c, or f where there is no c."""
+    letters = LETTERS[len(shape)]
+    axis = axis or ("c" if "c" in letters else "f")
+    if axis not in letters:
+        known = ", ".join(f"`{letter}`" for letter in letters)
+        raise ShapeError(f"{show(shape)} has no dimension `{axis}`", code=code, argument="axis", help=f"its dimensions are {known}")
+    return letters.index(axis)
+
+
 def channels_first(layer: str, shape: Shape) -> tuple[int, ...]:
     """The shape itself if its first dimension is the channels: [c, h, w] or [f]."""
     return shape if len(shape) == 1 else picture(layer, shape)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError
 from netspec.kernels.formula import Formula, Tensor, each
 from netspec.kernels.scalar import Expr, maximum
-from netspec.layers.inputs import DIMENSIONS, LETTERS, axes_of, show
+from netspec.layers.arguments import Letter
+from netspec.layers.inputs import DIMENSIONS, axes_of, dimension_of, show
 
 
 class Elementwise(Layer):
@@ -89,11 +90,11 @@ class Concat(Layer):
         Example({}, ((2, 2, 2),)),
     )
 
-    axis: Literal["c", "h", "w", "t", "f"] | None = None
+    axis: Letter | None = None
 
     def infer(self, *inputs: Shape) -> Shape:
         """The sum along the axis; every other dimension is the same in all branches."""
-        dimension = self._dimension(inputs[0])
+        dimension = dimension_of(inputs[0], self.axis, "E0201")
         if any(len(shape) != len(inputs[0]) or _but(shape, dimension) != _but(inputs[0], dimension) for shape in inputs):
             raise _differing(self.name, inputs, except_for=dimension)
         joined = sum(shape[dimension] for shape in inputs)
@@ -101,7 +102,7 @@ class Concat(Layer):
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """Each branch writes its own part of y: y[n, c + offset, h, w] = x0[n, c, h, w]."""
-        dimension, offset = self._dimension(inputs[0]), 0
+        dimension, offset = dimension_of(inputs[0], self.axis, "E0201"), 0
         formulas: list[Formula] = []
         for k, shape in enumerate(inputs):
             axes = axes_of(shape)
@@ -109,14 +110,6 @@ class Concat(Layer):
             formulas.append(each(Tensor("y")[tuple(place)], Tensor(f"x{k}")[axes]))
             offset += shape[dimension]
         return Computation(tuple(formulas))
-
-    def _dimension(self, shape: Shape) -> int:
-        letters = LETTERS[len(shape)]
-        axis = self.axis or ("c" if "c" in letters else "f")
-        if axis not in letters:
-            known = ", ".join(f"`{letter}`" for letter in letters)
-            raise ShapeError(f"{show(shape)} has no dimension `{axis}`", code="E0201", argument="axis", help=f"its dimensions are {known}")
-        return letters.index(axis)
 
 
 def _placed(shape: Shape, whole: Shape) -> tuple[int | None, ...] | None:

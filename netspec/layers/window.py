@@ -61,7 +61,7 @@ def slides(
     kernels, strides, dilations = (
         per_axis(layer, name, value, sizes) for name, value in (("k", k), ("stride", stride), ("dilation", dilation))
     )
-    sides = pads_per_axis(layer, pad, sizes)
+    sides = pads_per_axis(layer, "pad", pad, sizes)
     found = tuple(
         Slide(size, kernel, step, spread, *_padding(side, size, kernel, step, spread), ceil)
         for size, kernel, step, spread, side in zip(sizes, kernels, strides, dilations, sides, strict=True)
@@ -80,7 +80,9 @@ def transposed_slides(
         per_axis(layer, name, value, sizes) for name, value in (("k", k), ("stride", stride), ("dilation", dilation), ("extra", extra))
     )
     found: list[Slide] = []
-    for name, *item in zip(SLIDING[len(sizes)], sizes, kernels, strides, dilations, extras, pads_per_axis(layer, pad, sizes), strict=True):
+    for name, *item in zip(
+        SLIDING[len(sizes)], sizes, kernels, strides, dilations, extras, pads_per_axis(layer, "pad", pad, sizes), strict=True
+    ):
         found.append(_transposed(layer, name, *item))
     return tuple(found)
 
@@ -117,7 +119,7 @@ def per_axis(layer: str, argument: str, value: int | tuple[int, int], sizes: tup
     return value
 
 
-def pads_per_axis(layer: str, pad: Padding, sizes: tuple[int, ...]) -> tuple[Side, ...]:
+def pads_per_axis(layer: str, argument: str, pad: Padding, sizes: tuple[int, ...]) -> tuple[Side, ...]:
     """The padding of each axis; along steps a pair is (before, after)."""
     match pad, len(sizes):
         case (int() | str(), count):
@@ -125,8 +127,8 @@ def pads_per_axis(layer: str, pad: Padding, sizes: tuple[int, ...]) -> tuple[Sid
         case ((int() as before, int() as after), 1):
             return ((before, after),)
         case (tuple(), 1):
-            message = f"`{layer}` pads the steps of [t, f] at two ends, got pad={pad}"
-            raise ShapeError(message, argument="pad", help="`pad=(before, after)`")
+            message = f"`{layer}` pads the steps of [t, f] at two ends, got {argument}={pad}"
+            raise ShapeError(message, argument=argument, help=f"`{argument}=(before, after)`")
         case _:
             return pad
 

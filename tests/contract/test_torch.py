@@ -253,7 +253,49 @@ def test_concatenation(torch: ModuleType, axis: str | None, dimension: int, othe
     compare(torch, LAYERS["concat"](axis=axis), shapes, lambda torch, t: torch.cat([t["x0"], t["x1"], t["x2"]], dimension))
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "shape", "twin"),
+    [
+        ("reshape", {"shape": (1, 4, 3)}, (4, 3), lambda x: x.reshape(-1, 1, 4, 3)),
+        ("reshape", {"shape": (4, 3, 2)}, (3, 8), lambda x: x.reshape(-1, 4, 3, 2)),
+        ("reshape", {"shape": (9, 4)}, (6, 2, 3), lambda x: x.reshape(-1, 9, 4)),
+        ("flatten", {}, (4, 3), lambda x: x.flatten(1)),
+        ("slice", {"part": (1, 3)}, (5, 2, 3), lambda x: x[:, 1:4]),
+        ("slice", {"part": (1, 3), "axis": "t"}, (5, 2), lambda x: x[:, 1:4]),
+        ("slice", {"part": 1}, (5, 2), lambda x: x[:, :, 1:]),
+        ("slice", {"part": (0, 1), "axis": "w"}, (2, 3, 4), lambda x: x[..., :2]),
+        ("crop", {"size": (2, 3)}, (2, 5, 6), lambda x: x[..., 1:3, 1:4]),
+        ("crop", {"size": 2}, (5, 3), lambda x: x[:, 1:3]),
+    ],
+)
+def test_parts(torch: ModuleType, name: str, arguments: dict[str, Any], shape: Shape, twin: Callable[[Any], Any]) -> None:
+    compare(torch, LAYERS[name](**arguments), (shape,), lambda _, t: twin(t["x"]))
+
+
+@pytest.mark.parametrize(("factor", "shape"), [(2, (2, 3, 4)), ((3, 1), (1, 2, 3)), ((1, 1), (2, 2, 2)), ((4, 5), (2, 1, 2)), (3, (5, 2))])
+def test_enlarging(torch: ModuleType, factor: Any, shape: Shape) -> None:
+    for mode, theirs in (("nearest", "nearest"), ("linear", "bilinear" if len(shape) == 3 else "linear")):
+        options = {"mode": theirs} if mode == "nearest" else {"mode": theirs, "align_corners": False}
+
+        def twin(torch: ModuleType, t: Mapping[str, Any], options: dict[str, Any] = options) -> Any:
+            if len(shape) == 2:
+                return torch.nn.functional.interpolate(t["x"].mT, scale_factor=factor, **options).mT
+            return torch.nn.functional.interpolate(t["x"], scale_factor=tuple(map(float, pair(factor))), **options)
+
+        compare(torch, LAYERS["up"](factor=factor, mode=mode), (shape,), twin)
+
+
 def test_shapes(torch: ModuleType) -> None:
+    pad = torch.nn.functional.pad
+    compare(torch, LAYERS["pad"](size=((0, 1), (2, 3))), ((2, 3, 4),), lambda _, t: pad(t["x"], (2, 3, 0, 1)))
+    compare(torch, LAYERS["pad"](size=(1, 2)), ((3, 4),), lambda _, t: pad(t["x"], (0, 0, 1, 2)))
+    compare(torch, LAYERS["shuffle"](groups=2), ((6, 4, 5),), lambda torch, t: torch.channel_shuffle(t["x"], 2))
+    compare(torch, LAYERS["shuffle"](groups=3), ((4, 6),), lambda torch, t: torch.channel_shuffle(t["x"].mT, 3).mT)
+    compare(torch, LAYERS["crelu"](), ((3, 4, 5),), lambda torch, t: torch.cat([t["x"].relu(), (-t["x"]).relu()], 1))
+    compare(torch, LAYERS["crelu"](), ((4, 3),), lambda torch, t: torch.cat([t["x"].relu(), (-t["x"]).relu()], 2))
+    compare(torch, LAYERS["add"](), ((4, 3), (3,)), lambda torch, t: t["x0"] + t["x1"][:, None])
+    compare(torch, LAYERS["concat"](), ((4, 3), (4, 2)), lambda torch, t: torch.cat([t["x0"], t["x1"]], 2))
+    compare(torch, LAYERS["concat"](axis="t"), ((4, 3), (2, 3)), lambda torch, t: torch.cat([t["x0"], t["x1"]], 1))
     compare(torch, LAYERS["flatten"](), ((3, 4, 5),), lambda torch, t: t["x"].flatten(1))
     compare(torch, LAYERS["gap"](), ((3, 4, 5),), lambda torch, t: t["x"].mean((2, 3)))
     compare(torch, LAYERS["gap"](), ((4, 3),), lambda torch, t: t["x"].mean(1))
