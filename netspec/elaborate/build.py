@@ -50,7 +50,7 @@ class Build:
         """Add a layer."""
         self.budget.layer()
         self.weights += len(facts.weights)
-        reach = _reach(facts, inputs)
+        reach = of_input(facts.output) if facts.rearranges and self.is_input(inputs[0]) else _reach(facts, inputs)
         self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach))
         return Tensor(len(self.inputs) + len(self.applied) - 1, facts.output, span, reach)
 

@@ -9,6 +9,7 @@ from math import prod
 from netspec.elaborate.reach import Look, looks
 from netspec.graph.types import Computation, Layer, Shape, Weight
 from netspec.kernels.affine import size_of
+from netspec.kernels.scalar import Access, accesses
 
 FLOAT: int = 4
 """Bytes of an element."""
@@ -76,12 +77,19 @@ class Facts:
             self.pointwise[key] = self._pointwise(self.layer.compute(*self.inputs, training=True))
         return 0 if self.pointwise[key] else self.bytes
 
+    @cached_property
+    def rearranges(self) -> bool:
+        """Whether its result is its input, element for element, in other dimensions or another order."""
+        copies = all(formula.combine == "none" and isinstance(formula.body, Access) for formula in self.inference.formulas)
+        return copies and prod(self.inputs[0]) == prod(self.output)
+
     def _pointwise(self, computation: Computation) -> bool:
-        match computation.formulas:
-            case (formula,):
-                return formula.combine == "none" and prod(self.inputs[0]) == prod(self.output)
-            case _:
-                return False
+        """Whether each element of the result depends on the first input at that place alone."""
+        if len(computation.formulas) != 1 or prod(self.inputs[0]) != prod(self.output):
+            return False
+        (formula,), first = computation.formulas, "x0" if self.layer.merge else self.layer.operands[0]
+        moved = any(access.tensor == first and access.indices != formula.out.indices for access in accesses(formula.body))
+        return formula.combine == "none" and not moved
 
 
 class Library:

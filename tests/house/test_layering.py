@@ -122,7 +122,7 @@ KNOWN = {
 
 def test_layers_are_named_in_their_own_files_alone() -> None:
     families = {path.stem for path in (PACKAGE / "layers").glob("*.py")}
-    names = set(LAYERS) - set(PRIMITIVES) - {"max", "pad"}  # `add`, `tanh`, `max`: operations of the kernel language too; `pad=` an argument
+    names = set(LAYERS) - set(PRIMITIVES) - {"max", "pad"}  # `add`, `tanh`, `max`: operations of kernels too; `pad=`: an argument
     for path, tree in parsed().items():
         if unit(path) not in ("layers", "bench"):  # the bench says what each layer is in other libraries
             found = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in names}
