@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from netspec.diagnostics import Source, UserError
+from netspec.layers import LOSSES
 from netspec.model import Model, Net, model
 from netspec.trainer.checkpoint import Checkpoint, check_weights, load
 from netspec.trainer.feed import Counters, Feed
@@ -135,6 +136,9 @@ def classify(run: Run, images: Sequence[Path], invert: bool | None) -> list[Pred
     logits = net(np.stack([run.prepare(pixels) for pixels, _ in read]))
     if logits.ndim != 2:
         raise UserError(f"{run.model.name} gives {list(logits.shape[1:])}, no classes")
+    plan = run.model.plan
+    if plan is not None and any(LOSSES[term.loss.name].best == "smallest" for term in plan.loss[:1]):
+        logits = -logits
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     return [Prediction(path, share, turned) for path, share, (_, turned) in zip(images, shares, read, strict=True)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from netspec.records import record
-from netspec.schema import at_least, below
+from netspec.schema import above, at_least, at_most, below
 from netspec.training.declaration import Declaration
 from netspec.training.quantity import number
+
+Positive = Annotated[float, above(0)]
+Natural = Annotated[float, at_least(0)]
 
 
 class Loss(Declaration):
@@ -27,17 +30,60 @@ class Loss(Declaration):
 
 
 class CrossEntropy(Loss):
-    """-log softmax(output)[target]; smoothing spreads that share of the target evenly over all classes (Szegedy et al. 2016)."""
+    """-log softmax(output)[target]; smoothing spreads that share of the target evenly over all classes (Szegedy et al. 2016).
+
+    `class_weights`, one per class: the mean is one by the weights of the samples' classes.
+    """
 
     name: ClassVar[str] = "cross_entropy"
     targets: ClassVar[Literal["classes", "values"]] = "classes"
     label_smoothing: Annotated[float, at_least(0), below(1)] = 0.0
+    class_weights: tuple[Natural, ...] = ()
+
+
+class Hinge(Loss):
+    """For several classes (Weston & Watkins 1999): the mean over classes of max(0, margin - output[target] + output)^power."""
+
+    name: ClassVar[str] = "hinge"
+    targets: ClassVar[Literal["classes", "values"]] = "classes"
+    margin: Positive = 1.0
+    power: Annotated[int, at_least(1), at_most(2)] = 1
+
+
+class MapRbf(Loss):
+    """The distance to the target's code and a penalty for others that are near (LeCun et al. 1998, eq. 9); the smallest distance wins."""
+
+    name: ClassVar[str] = "map_rbf"
+    targets: ClassVar[Literal["classes", "values"]] = "classes"
+    j: Natural = 0.1
 
 
 class Mse(Loss):
     """The mean of (output - target)^2 over all elements."""
 
     name: ClassVar[str] = "mse"
+    targets: ClassVar[Literal["classes", "values"]] = "values"
+
+
+class Mae(Loss):
+    """The mean of |output - target| over all elements."""
+
+    name: ClassVar[str] = "mae"
+    targets: ClassVar[Literal["classes", "values"]] = "values"
+
+
+class Huber(Loss):
+    """Half the squared error up to `delta`, linear beyond it (Huber 1964), over all elements."""
+
+    name: ClassVar[str] = "huber"
+    targets: ClassVar[Literal["classes", "values"]] = "values"
+    delta: Positive = 1.0
+
+
+class Bce(Loss):
+    """Binary cross-entropy of logits against probabilities in [0, 1], over all elements."""
+
+    name: ClassVar[str] = "bce"
     targets: ClassVar[Literal["classes", "values"]] = "values"
 
 

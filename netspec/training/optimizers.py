@@ -17,6 +17,7 @@ WEIGHT = "weight"
 
 Rate = Annotated[float, above(0)]
 Fading = Annotated[float, at_least(0), below(1)]
+NonNegative = Annotated[float, at_least(0)]
 
 
 class Optimizer(Declaration):
@@ -91,11 +92,89 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): w is first multiplied by 1 - lr*decay."""
 
     name: ClassVar[str] = "adamw"
-    decay: Annotated[float, at_least(0)] = 0.01
+    decay: NonNegative = 0.01
 
     def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
         """Adam's step from the decayed weight."""
         return super().update(weight * (1 - LR * self.decay), gradient, *state)
+
+
+class Adagrad(Optimizer):
+    """Each weight's rate falls with all its gradients so far (Duchi et al. 2011). `initial` is where their sum of squares starts."""
+
+    name: ClassVar[str] = "adagrad"
+    lr: Rate = 1e-2
+    eps: Rate = 1e-10
+    initial: NonNegative = 0.0
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The sum of squared gradients, less `initial`."""
+        return ("square",)
+
+    def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
+        """w -= lr * g / (sqrt(initial + sum of g^2) + eps)."""
+        square = state[0] + gradient * gradient
+        return {WEIGHT: weight - LR * (gradient / (sqrt_(square + self.initial) + self.eps)), "square": square}
+
+
+class Rmsprop(Optimizer):
+    """Gradients over their running root mean square (Tieleman & Hinton 2012), `centered`: over their deviation (Graves 2013)."""
+
+    name: ClassVar[str] = "rmsprop"
+    lr: Rate = 1e-2
+    alpha: Fading = 0.99
+    momentum: Fading = 0.0
+    centered: bool = False
+    eps: Rate = 1e-8
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The running mean of the squared gradient; of the gradient, where centered; the running sum of steps, where there is momentum."""
+        return ("square", *(["mean"] if self.centered else []), *(["momentum"] if self.momentum else []))
+
+    def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
+        """w -= lr * g / (sqrt(square - mean^2) + eps), or lr times the running sum of what stands behind lr."""
+        before = dict(zip(self.state, state, strict=True))
+        after = {"square": self.alpha * before["square"] + (1 - self.alpha) * (gradient * gradient)}
+        spread = after["square"]
+        if self.centered:
+            after["mean"] = before["mean"] + (1 - self.alpha) * (gradient - before["mean"])
+            spread = spread - after["mean"] * after["mean"]
+        step = gradient / (sqrt_(spread) + self.eps)
+        if self.momentum:
+            step = after["momentum"] = self.momentum * before["momentum"] + step
+        return {WEIGHT: weight - LR * step, **after}
+
+
+class Lion(Optimizer):
+    """The sign of a running mean that weighs the newest gradient more than the mean that is kept does (Chen et al. 2023)."""
+
+    name: ClassVar[str] = "lion"
+    lr: Rate = 1e-4
+    beta1: Fading = 0.9
+    beta2: Annotated[float, above(0), below(1)] = 0.99
+    decay: NonNegative = 0.0
+
+    def conflict(self) -> str | None:
+        """The step looks at newer gradients than the mean."""
+        late = self.beta1 > self.beta2
+        return f"beta1 is at most beta2, got {self.beta1:g} and {self.beta2:g}" if late else None
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The running mean of gradients."""
+        return ("mean",)
+
+    def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
+        """w -= lr * (sign(beta1*mean + (1 - beta1)*g) + decay*w), then mean = beta2*mean + (1 - beta2)*g.
+
+        The sign's argument is written in terms of the new mean, since the old one is overwritten by then: with r = beta1/beta2 it is
+        r*new + (1 - r)*g, a sum of parts that do not cancel but where the gradient turns.
+        """
+        mean, newest = self.beta2 * state[0] + (1 - self.beta2) * gradient, self.beta1 / self.beta2
+        direction = call("sign", newest * mean + (1 - newest) * gradient)
+        return {WEIGHT: weight * (1 - LR * self.decay) - LR * direction, "mean": mean}
 
 
 def _warm(beta: float) -> Expr:

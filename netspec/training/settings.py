@@ -11,8 +11,8 @@ from netspec.records import record
 from netspec.training.augmentation import Hflip, Rotate, Shift, Zoom
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import Declaration
-from netspec.training.losses import CrossEntropy, Mse
-from netspec.training.optimizers import Adam, AdamW, Sgd
+from netspec.training.losses import Loss
+from netspec.training.optimizers import Optimizer
 from netspec.training.preparation import Normalize, Pad, Range
 from netspec.training.readers import Idx, Mnist5k, Npz
 from netspec.training.regularizers import L1, L2
@@ -61,6 +61,14 @@ def _calls(*classes: type[Declaration]) -> dict[str, type[Declaration]]:
     return {item.name: item for item in classes}
 
 
+def _kinds(base: type[Declaration]) -> dict[str, type[Declaration]]:
+    """All that a family's file declares."""
+    named = {base.name: base} if "name" in vars(base) else {}
+    for kind in base.__subclasses__():
+        named |= _kinds(kind)
+    return named
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -75,8 +83,8 @@ _ALL = (
     ),
     Setting("eval", "chain", {}, _words("resize center_crop")),
     Setting("prepare", "chain", _calls(Pad, Normalize, Range), _words("resize")),
-    Setting("loss", "sum", _calls(CrossEntropy, Mse), _words("mae huber bce hinge map_rbf")),
-    Setting("optimizer", "call", _calls(Sgd, Adam, AdamW), _words("adagrad rmsprop lion sdlm lbfgs")),
+    Setting("loss", "sum", _kinds(Loss)),
+    Setting("optimizer", "call", _kinds(Optimizer), _words("sdlm lbfgs")),
     Setting("schedule", "chain", _calls(Constant, Warmup, Step, Linear, Cosine), _words("exponential one_cycle plateau")),
     Setting("regularize", "list", _calls(L1, L2), _words("max_norm")),
     Setting("batch", "whole", minimum=1),

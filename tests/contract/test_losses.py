@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from harness import BATCH, Array
 from netspec.graph.types import Example, Shape, ShapeError
 from netspec.kernels.formula import d
 from netspec.layers import LAYERS, LOSSES
-from netspec.layers.loss import Loss
+from netspec.layers.loss import CrossEntropy, Hinge, Loss
 from netspec.passes.lower import written_type
 from netspec.runtime import reference
+from netspec.training import SETTINGS
 
 EXAMPLES = pytest.mark.parametrize(
     ("loss", "example"),
@@ -43,8 +46,8 @@ def draw(loss: Loss, shape: Shape, batch: int = BATCH, seed: int = 0) -> dict[st
     }
 
 
-def test_no_loss_is_a_layer() -> None:
-    assert {"cross_entropy", "mse"} <= set(LOSSES)
+def test_each_loss_is_declared_and_none_is_a_layer() -> None:
+    assert set(LOSSES) == set(SETTINGS["loss"].calls)
     assert not set(LOSSES) & set(LAYERS)
     assert all(kind.examples for kind in LOSSES.values())
 
@@ -92,28 +95,58 @@ def test_logits_must_be_a_vector() -> None:
         LOSSES["cross_entropy"]().infer((3, 4, 4))
 
 
-@pytest.mark.parity
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_cross_entropy_is_pytorchs(smoothing: float) -> None:
-    torch = pytest.importorskip("torch")
-    loss = LOSSES["cross_entropy"](label_smoothing=smoothing)
-    tensors = draw(loss, (7,), 5)
-    x = torch.tensor(tensors["x"], requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(x, torch.tensor(tensors["target"]).long(), label_smoothing=smoothing)
-    expected.backward()
-    values = evaluate(loss, (7,), tensors)
-    np.testing.assert_allclose(values["loss"][0], expected.item(), rtol=1e-10)
-    np.testing.assert_allclose(values[d("x")], x.grad.numpy(), rtol=1e-8, atol=1e-12)
+def test_there_is_a_weight_for_every_class() -> None:
+    with pytest.raises(ShapeError, match="3 class weights for 5 logits"):
+        LOSSES["cross_entropy"](class_weights=(1.0, 2.0, 3.0)).infer((5,))
+
+
+def test_the_nearest_code_is_the_answer() -> None:
+    loss = LOSSES["map_rbf"]()
+    x = np.array([[9.0, 3.0, 3.0], [9.0, 3.0, 3.0], [1e-3, 8.0, 2.0]])
+    values = evaluate(loss, (3,), {"x": x, "target": np.array([1.0, 2.0, 0.0])})
+    assert values["correct"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("j", [0.1, 3.0])
+def test_map_rbf_is_equation_9_of_the_paper(j: float) -> None:
+    loss, random = LOSSES["map_rbf"](j=j), np.random.default_rng(0)
+    y, target = random.uniform(0, 4, (6, 5)), random.integers(0, 5, 6)
+    expected = np.mean(y[np.arange(6), target] + np.log(np.exp(-j) + np.exp(-y).sum(1)))
+    np.testing.assert_allclose(evaluate(loss, (5,), {"x": y, "target": target.astype(float)})["loss"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_extreme_outputs_do_not_overflow(name: str) -> None:
+    loss, x = LOSSES[name](), np.array([[1e4, -1e4, 0.0], [-88.0, 88.0, 0.0], [0.0, -0.0, 0.0]])
+    target = np.array([1.0, 0.0, 2.0]) if not loss.target((3,)) else np.array([[0.0, 1.0, 0.5]] * 3)
+    values = evaluate(loss, (3,), {"x": x, "target": target})
+    assert np.isfinite(values["loss"]).all()
+    assert np.isfinite(values[d("x")]).all()
+
+
+def _twin(torch: ModuleType, loss: Loss) -> Any:
+    """PyTorch's loss of the same name and options."""
+    functional, options = torch.nn.functional, dict(loss.given())
+    if isinstance(loss, CrossEntropy):
+        weight = torch.tensor(loss.class_weights, dtype=torch.float64) if loss.class_weights else None
+        return lambda x, y: functional.cross_entropy(x, y.long(), weight, label_smoothing=loss.label_smoothing)
+    if isinstance(loss, Hinge):
+        return lambda x, y: functional.multi_margin_loss(x, y.long(), p=loss.power, margin=loss.margin)
+    twins = {"mse": "mse_loss", "mae": "l1_loss", "huber": "huber_loss", "bce": "binary_cross_entropy_with_logits"}
+    return lambda x, y: getattr(functional, twins[loss.name])(x, y, **options)
 
 
 @pytest.mark.parity
-def test_mean_squared_error_is_pytorchs() -> None:
+@EXAMPLES
+def test_it_is_pytorchs(loss: Loss, example: Example) -> None:
     torch = pytest.importorskip("torch")
-    loss = LOSSES["mse"]()
-    tensors = draw(loss, (2, 3, 3), 5)
+    if loss.name == "map_rbf":
+        pytest.skip("PyTorch does not have it")
+    (shape,) = example.inputs
+    tensors = draw(loss, shape, 5)
     x = torch.tensor(tensors["x"], requires_grad=True)
-    expected = torch.nn.functional.mse_loss(x, torch.tensor(tensors["target"]))
+    expected = _twin(torch, loss)(x, torch.tensor(tensors["target"]))
     expected.backward()
-    values = evaluate(loss, (2, 3, 3), tensors)
+    values = evaluate(loss, shape, tensors)
     np.testing.assert_allclose(values["loss"][0], expected.item(), rtol=1e-10)
     np.testing.assert_allclose(values[d("x")], x.grad.numpy(), rtol=1e-8, atol=1e-12)

@@ -12,7 +12,7 @@ from netspec.kernels.affine import Axis
 from netspec.kernels.formula import Tensor, each
 from netspec.runtime import reference
 from netspec.schema import ArgumentError
-from netspec.training.optimizers import Adam, AdamW, Optimizer, Sgd
+from netspec.training.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, Rmsprop, Sgd
 from netspec.training.regularizers import L1, L2, Regularizer
 
 SIZE, STEPS = 7, 20
@@ -68,6 +68,17 @@ CASES: dict[str, tuple[Optimizer, Callable[[Any, list[Any]], Any]]] = {
     "adam_betas": (Adam(beta1=0.5, beta2=0.9, eps=1e-3), lambda torch, p: torch.optim.Adam(p, betas=(0.5, 0.9), eps=1e-3)),
     "adam_without_mean": (Adam(beta1=0), lambda torch, p: torch.optim.Adam(p, betas=(0.0, 0.999))),
     "adamw": (AdamW(), lambda torch, p: torch.optim.AdamW(p)),
+    "adagrad": (Adagrad(), lambda torch, p: torch.optim.Adagrad(p)),
+    "adagrad_initial": (
+        Adagrad(initial=0.3, eps=1e-3),
+        lambda torch, p: torch.optim.Adagrad(p, initial_accumulator_value=0.3, eps=1e-3),
+    ),
+    "rmsprop": (Rmsprop(), lambda torch, p: torch.optim.RMSprop(p)),
+    "rmsprop_centered": (Rmsprop(centered=True, alpha=0.9), lambda torch, p: torch.optim.RMSprop(p, centered=True, alpha=0.9)),
+    "rmsprop_momentum": (
+        Rmsprop(momentum=0.8, centered=True, eps=1e-3),
+        lambda torch, p: torch.optim.RMSprop(p, momentum=0.8, centered=True, eps=1e-3),
+    ),
     "adamw_decay": (AdamW(decay=0.3), lambda torch, p: torch.optim.AdamW(p, weight_decay=0.3)),
 }
 
@@ -98,6 +109,25 @@ def test_plain_descent_by_hand() -> None:
 def test_first_adam_step_has_the_length_of_the_rate() -> None:
     """Bias correction makes the first step lr * sign(g) but for eps; lost digits in 1 - beta^t would show here."""
     np.testing.assert_allclose(start() - ours(Adam(), [1e-3])[0], 1e-3 * np.sign(slope(start())), rtol=1e-6)
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.99), (0.0, 0.5), (0.95, 0.95)])
+def test_lion_is_the_papers_program(betas: tuple[float, float]) -> None:
+    """Algorithm 2 of Chen et al. 2023, as it stands there."""
+    weight, mean, found = start(), np.zeros(SIZE), []
+    for lr in RATES:
+        gradient = slope(weight)
+        update = np.sign(betas[0] * mean + (1 - betas[0]) * gradient) + 0.2 * weight
+        mean = betas[1] * mean + (1 - betas[1]) * gradient
+        weight = weight - lr * update
+        found.append(weight)
+    optimizer = Lion(beta1=betas[0], beta2=betas[1], decay=0.2)
+    np.testing.assert_allclose(ours(optimizer, RATES), np.array(found), rtol=1e-12, atol=1e-14)
+
+
+def test_lions_step_looks_at_newer_gradients_than_its_mean() -> None:
+    with pytest.raises(ArgumentError, match="beta1 is at most beta2"):
+        Lion(beta1=0.9, beta2=0.8)
 
 
 def test_l1_pulls_towards_zero() -> None:

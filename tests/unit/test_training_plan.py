@@ -198,7 +198,7 @@ def test_positional_order_and_open_keywords() -> None:
     assert tuple(Npz.arguments()) == ("path", "val")
     assert tuple(L1.arguments()) == ("amount", "on", "except")
     assert tuple(Cosine.arguments()) == ("duration", "to")
-    assert tuple(CrossEntropy.arguments()) == ("output", "target", "label_smoothing")
+    assert tuple(CrossEntropy.arguments()) == ("output", "target", "label_smoothing", "class_weights")
     assert Npz.rest() is not None and Idx.rest() is None
     reader = Npz(path="a.npz", image="x", y="mask")
     assert reader.fields == {"image": "x", "y": "mask"}
