@@ -209,13 +209,14 @@ def _read_rest(rest: Argument, given: Mapping[str, object], refused: dict[str, t
 
 @cache
 def _declared(cls: type[Schema]) -> dict[str, Argument]:
-    """The annotated attributes of a class, class variables aside, those of the classes above it first."""
+    """The annotated attributes of a class, class variables aside, those of the classes above it first; one that is annotated anew, anew."""
     found: dict[str, Argument] = {}
     for base in [item for item in reversed(cls.__mro__) if issubclass(item, Schema)]:
         module = vars(sys.modules[base.__module__])
         for attribute, text in base.__annotations__.items():
             if not text.startswith("ClassVar"):
                 argument = _argument(attribute, eval(text, module), vars(base).get(attribute, _REQUIRED))
+                found.pop(argument.name, None)
                 found[argument.name] = argument
     return found
 

@@ -88,9 +88,17 @@ class AxisIndex(Expr):
         return f"({self.index})" if len(self.index.terms) != 1 or self.index.constant else str(self.index)
 
 
+SCALARS: dict[str, float] = {"key": 0, "N": 0, "lr": 0, "step": 0, "share": 1, "first": 1, "last": 1}
+"""The numbers that a step is called with, and what they are where that is not said.
+
+`key` is what all random numbers of the step share, `N` the images in this batch, `lr` the rate, `step` the number of the update, from 1.
+Of a batch of several that make one update, `share` is its part of the samples of all, `first` and `last` say whether it is that.
+"""
+
+
 @record
 class RuntimeScalar(Expr):
-    """A number that a step is called with: `lr`, `step`, `N` (the images in this batch)."""
+    """A number that a step is called with, one of SCALARS."""
 
     name: str
 

@@ -1,51 +1,69 @@
-"""The optimizer's update becomes part of the graph: regularisers, the step itself, and a guard.
+"""The optimizer's update becomes part of the graph: accumulation, clipping, regularisers, the step itself, and a guard.
 
 A step whose loss or gradient is not finite changes nothing: weights, moments and running statistics keep their values, so that what went
 wrong can be looked at and nothing is lost.
+
+Where gradients are accumulated over several batches, every batch but the last only adds its share to the sums. What a batch is told:
+`$share`, its part of the samples of all of them; `$first` and `$last`, 1 or 0. Whoever makes single steps says 1 three times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from netspec.graph.graph import Graph, Op
 from netspec.graph.types import ZEROS, TensorType, Value, Weight
 from netspec.kernels.affine import Affine, Axis, affine
 from netspec.kernels.formula import Formula, d, each, total
-from netspec.kernels.scalar import Access, Expr, accesses, call, replaced, select
+from netspec.kernels.scalar import ONE, Access, Expr, RuntimeScalar, accesses, call, minimum, replaced, select, sqrt_
 from netspec.passes.attach_loss import LOSS
+from netspec.training.clipping import Clip
 from netspec.training.optimizers import WEIGHT, Optimizer
 from netspec.training.patterns import selected
 from netspec.training.regularizers import Regularizer
 
 NORMS, NORM, FINE = "train/norms", "train/norm", "train/fine"
 """The squared norm of each gradient, of all together; 1 when that and the loss are finite, else 0."""
+CLIP, READY = "train/clip", "train/ready"
+"""What all gradients are multiplied by; 1 where the step is fine and this batch is the last that it is made of."""
+SHARE, FIRST, LAST = (RuntimeScalar(name) for name in ("share", "first", "last"))
 ONE_ELEMENT = TensorType((1,))
-_FINE = Access(FINE, (affine(0),))
+
+
+def _number(name: str) -> Access:
+    return Access(name, (affine(0),))
 
 
 @dataclass(frozen=True)
 class ApplyOptimizer:
-    """Add updates of all trainable weights and of the optimizer's state, guarded by finite loss and gradients."""
+    """Add updates of all trainable weights and of the optimizer's state, guarded by finite loss and gradients.
+
+    Gradients are the mean over the samples of `accumulate` batches, then clipped; the regularizers' are added behind that.
+    """
 
     optimizer: Optimizer
     regularize: tuple[Regularizer, ...] = ()
+    clip: Clip | None = None
+    accumulate: int = 1
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph with the optimizer's state among its weights (named WEIGHT/STATE) and every update guarded."""
         trained = [weight for weight in graph.weights if weight.role == "trainable" and d(weight.name) in graph.types]
-        ops = [*graph.ops, *_guard(trained)]
-        state: list[Weight] = []
-        updates: list[tuple[str, str]] = []
+        sums = [Weight(f"{item.name}/sum", item.type, ZEROS, "state") for item in trained] if self.accumulate > 1 else []
+        gradients = [f"{item.name}/next" for item in sums] or [d(item.name) for item in trained]
+        ops = [*graph.ops, *map(_summed, sums, trained), *self._guard(trained, gradients)]
+        state: list[Weight] = list(sums)
+        updates: list[tuple[str, str]] = [(item.name, f"{item.name}/next") for item in sums]
         for name, value in graph.updates:  # running statistics
             weight = graph.types[name]
             assert isinstance(weight, Weight)
             ops.append(_guarded(weight, value))
             updates.append((name, f"{name}/next"))
-        for weight in trained:
+        for weight, gradient in zip(trained, gradients, strict=True):
             own = [Weight(f"{weight.name}/{name}", weight.type, ZEROS, "state") for name in self.optimizer.state]
             state += own
-            ops += self._update(weight, own, self._penalties(weight, [item.name for item in trained]))
+            ops += self._update(weight, gradient, own, self._penalties(weight, [item.name for item in trained]))
             updates += [(item.name, f"{item.name}/next") for item in (*own, weight)]
         outputs = tuple(name for name in graph.outputs if not name.startswith("d:"))
         return replace(graph, weights=(*graph.weights, *state), nodes=tuple(ops), outputs=(*outputs, NORM), updates=tuple(updates))
@@ -53,39 +71,78 @@ class ApplyOptimizer:
     def _penalties(self, weight: Weight, names: list[str]) -> list[Regularizer]:
         return [item for item in self.regularize if weight.name in selected(names, item.on, item.except_)]
 
-    def _update(self, weight: Weight, state: list[Weight], penalties: list[Regularizer]) -> list[Op]:
+    def _guard(self, trained: list[Weight], gradients: list[str]) -> list[Op]:
+        """Each weight's squared norm is a place of one tensor: however many there are, no formula grows with them."""
+        every = Axis("k", len(trained))
+        norms = tuple(
+            total(Access(NORMS, (affine(k),)), Access(gradient, _indices(weight)) * Access(gradient, _indices(weight)))
+            for k, (weight, gradient) in enumerate(zip(trained, gradients, strict=True))
+        )
+        ops = [
+            Op(NORMS, norms, (Value(NORMS, TensorType((len(trained),))),), "train"),
+            _single(NORM, total(_number(NORM), Access(NORMS, (affine(every),)))),
+            _single(FINE, each(_number(FINE), call("finite", _number(NORM)) * call("finite", _number(LOSS)))),
+        ]
+        if self.accumulate > 1:
+            ops.append(_single(READY, each(_number(READY), _number(FINE) * LAST)))
+        if self._factor != ONE:
+            ops.append(_single(CLIP, each(_number(CLIP), self._factor)))
+        return ops
+
+    @property
+    def _factor(self) -> Expr:
+        return ONE if self.clip is None else self.clip.factor(sqrt_(_number(NORM)))
+
+    @property
+    def _ready(self) -> Access:
+        return _number(FINE if self.accumulate == 1 else READY)
+
+    def _update(self, weight: Weight, gradient: str, state: list[Weight], penalties: list[Regularizer]) -> Iterator[Op]:
         """The state's next values first, which read the weight as it was; the weight is then computed from them."""
         here = _indices(weight)
         old = Access(weight.name, here)
-        gradient: Expr = Access(d(weight.name), here)
-        for item in penalties:
-            gradient = gradient + item.gradient(old)
-        values = self.optimizer.update(old, gradient, *(Access(item.name, here) for item in state))
-        ops: list[Op] = []
+        seen = self._seen(Access(gradient, here), old, penalties)
+        values = self.optimizer.update(old, seen, *(Access(item.name, here) for item in state))
         ready = {item.name.rpartition("/")[2]: item for item in state}
         for name, item in ready.items():
-            ops.append(_op(item, select(_FINE, values[name], Access(item.name, here))))
+            yield _op(item, select(self._ready, values[name], Access(item.name, here)))
         following = {values[name]: Access(f"{item.name}/next", here) for name, item in ready.items()}
         value = replaced(values[WEIGHT], following)
         stale = {item.name for item in state} & {access.tensor for access in accesses(value)}
         assert not stale, f"the update of {weight.name} reads {stale}, which is overwritten before it"
-        ops.append(_op(weight, select(_FINE, value, old)))
-        return ops
+        yield from _limited(weight, value, penalties, self._ready)
+
+    def _seen(self, gradient: Expr, weight: Expr, penalties: list[Regularizer]) -> Expr:
+        """The gradient as the optimizer sees it."""
+        if self.clip is not None:
+            gradient = self.clip.limited(gradient * (_number(CLIP) if self._factor != ONE else ONE))
+        for item in penalties:
+            gradient = gradient + item.gradient(weight)
+        return gradient
 
 
-def _guard(trained: list[Weight]) -> list[Op]:
-    """Each weight's squared norm is a place of one tensor: however many there are, no formula grows with them."""
-    zero, every = (affine(0),), Axis("k", len(trained))
-    norms = tuple(
-        total(Access(NORMS, (affine(k),)), Access(d(weight.name), _indices(weight)) * Access(d(weight.name), _indices(weight)))
-        for k, weight in enumerate(trained)
-    )
-    fine = call("finite", Access(NORM, zero)) * call("finite", Access(LOSS, zero))
-    return [
-        Op(NORMS, norms, (Value(NORMS, TensorType((len(trained),))),), "train"),
-        _single(NORM, total(Access(NORM, zero), Access(NORMS, (affine(every),)))),
-        _single(FINE, each(Access(FINE, zero), fine)),
-    ]
+def _summed(total: Weight, weight: Weight) -> Op:
+    """The share-weighted sum of the gradients of the batches so far."""
+    here = _indices(weight)
+    part = SHARE * Access(d(weight.name), here)
+    return _op(total, select(FIRST, part, Access(total.name, here) + part))
+
+
+def _limited(weight: Weight, value: Expr, penalties: list[Regularizer], ready: Access) -> Iterator[Op]:
+    """The weight's next value; where a regularizer limits the norm of a unit's weights, by way of where the step alone would lead."""
+    here = _indices(weight)
+    old, moved, norms = Access(weight.name, here), f"{weight.name}/moved", f"{weight.name}/norms"
+    norm = Access(norms, here[:1])
+    factors = [factor for item in penalties if (factor := item.shrink(sqrt_(norm))) != ONE] if len(here) > 1 else []
+    if factors:
+        where = Access(moved, here)
+        yield Op(moved, (each(where, value),), (Value(moved, weight.type),), weight.name)
+        yield Op(norms, (total(norm, where * where),), (Value(norms, TensorType(weight.type.shape[:1])),), weight.name)
+        least = factors[0]
+        for factor in factors[1:]:
+            least = minimum(least, factor)
+        value = where * least
+    yield _op(weight, select(ready, value, old))
 
 
 def _single(name: str, formula: Formula) -> Op:
@@ -94,7 +151,7 @@ def _single(name: str, formula: Formula) -> Op:
 
 def _guarded(weight: Weight, value: str) -> Op:
     here = _indices(weight)
-    return _op(weight, select(_FINE, Access(value, here), Access(weight.name, here)))
+    return _op(weight, select(_number(FINE), Access(value, here), Access(weight.name, here)))
 
 
 def _op(target: Weight, value: Expr) -> Op:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from netspec.graph.types import Weight
 from netspec.kernels.random import MASK, mix
+from netspec.kernels.scalar import SCALARS
 from netspec.runtime.cuda_build import build
 from netspec.schedule.cuda_program import CudaProgram
 from netspec.schedule.program import Space, resolve
@@ -80,7 +81,7 @@ class CudaExecutable:
 def _numbers(names: tuple[str, ...], images: int, scalars: Mapping[str, float]) -> dict[str, int | np.float32]:
     """The scalars of a step as kernels take them. `key` is what all random numbers of the step share."""
     key = mix(mix(int(scalars.get("seed", 0)) & MASK) ^ (int(scalars.get("step", 0)) & MASK))
-    return {name: np.float32(scalars.get(name, 0)) for name in names} | {"key": key, "N": images}
+    return {name: np.float32(scalars.get(name, SCALARS[name])) for name in names} | {"key": key, "N": images}
 
 
 def _allocate(program: CudaProgram) -> dict[str, Any]:

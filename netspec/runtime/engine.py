@@ -113,11 +113,12 @@ def _load(source, samples, order, start, seed, epoch, x, y, count, threads):
         load_samples(Source(pixels, targets), tables, order, start, seed, epoch, x, y, first, last)
 
 
-def _train(tables, memory, source, samples, order, batch, first, last, seed, epoch, rates, before, control, sums):
-    """Steps [first, last) of an epoch: load, step, add up. `before` steps were made in earlier epochs; `rates` are those of this epoch.
+def _train(tables, memory, source, samples, order, batch, batches, first, last, seed, epoch, rates, before, control, sums):
+    """Steps [first, last) of an epoch, each made of so many `batches`: load, step, add up. `before` steps were made in earlier epochs;
+    `rates` are those of this epoch.
 
-    `control`: STOP is looked at before every step; DONE counts the steps made; TROUBLE is set when a step was not finite and changed
-    nothing.
+    `control`: STOP is looked at before every step; DONE counts the steps made; TROUBLE is set, to the number of the epoch's batch from 1,
+    when one was not finite and changed nothing.
     `sums`: loss times samples, correct samples, samples.
     """
     x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
@@ -125,21 +126,26 @@ def _train(tables, memory, source, samples, order, batch, first, last, seed, epo
     for step in range(first, last):
         if control[STOP]:
             return
-        start = step * batch
-        count = min(batch, len(order) - start)
-        segments, launches = tables[0] if count == batch else tables[1]
-        _load(source, samples, order, start, seed, epoch, x, y, count, threads)
-        words[0] = _step_key(seed, before + step + 1)
-        scalars[1] = count
-        scalars[2] = rates[step]
-        scalars[3] = before + step + 1
-        run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
-        if not (np.isfinite(results[0][0]) and np.isfinite(results[2][0])):
-            control[TROUBLE] = step + 1
-            return
-        sums[0] += np.float64(results[0][0]) * count
-        sums[1] += np.float64(results[1][0])
-        sums[2] += count
+        whole = min(batch * batches, len(order) - step * batch * batches)
+        for number in range(step * batches, step * batches + (whole + batch - 1) // batch):
+            start = number * batch
+            count = min(batch, len(order) - start)
+            segments, launches = tables[0] if count == batch else tables[1]
+            _load(source, samples, order, start, seed, epoch, x, y, count, threads)
+            words[0] = _step_key(seed, before * batches + number + 1)
+            scalars[1] = count
+            scalars[2] = rates[step]
+            scalars[3] = before + step + 1
+            scalars[4] = count / whole
+            scalars[5] = number == step * batches
+            scalars[6] = start + count == step * batch * batches + whole
+            run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
+            if not (np.isfinite(results[0][0]) and np.isfinite(results[2][0])):
+                control[TROUBLE] = number + 1
+                return
+            sums[0] += np.float64(results[0][0]) * count
+            sums[1] += np.float64(results[1][0])
+            sums[2] += count
         control[DONE] = step + 1
 
 

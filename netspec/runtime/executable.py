@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from netspec.graph.types import Weight
 from netspec.kernels.random import MASK, mix
+from netspec.kernels.scalar import SCALARS
 from netspec.runtime.build import build
 from netspec.runtime.table import Table, make_table
 from netspec.runtime.threads import alone
@@ -77,9 +78,9 @@ class Executable:
     def _set_scalars(self, images: int, scalars: Mapping[str, float]) -> None:
         key = mix(mix(int(scalars.get("seed", 0)) & MASK) ^ (int(scalars.get("step", 0)) & MASK))
         self.scalars[:1].view(np.uint32)[0] = key
-        values = {**scalars, "N": images}
+        values = {**SCALARS, **scalars, "N": images}
         for i, name in enumerate(self.program.scalars[1:], 1):
-            self.scalars[i] = values.get(name, 0)
+            self.scalars[i] = values[name]
 
     def view(self, name: str) -> Floats:
         """A persistent tensor as it lies in memory, seen in its finest dimensions, a blocked one of those as two."""

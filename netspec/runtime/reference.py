@@ -19,7 +19,7 @@ from netspec.graph.graph import Graph
 from netspec.kernels.affine import Affine, Axis, Extent
 from netspec.kernels.formula import Formula
 from netspec.kernels.random import GOLDEN, key
-from netspec.kernels.scalar import Access, AxisIndex, Call, Constant, Expr, Random, RuntimeScalar
+from netspec.kernels.scalar import SCALARS, Access, AxisIndex, Call, Constant, Expr, Random, RuntimeScalar
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def evaluate(
     batch: int = 1,
 ) -> dict[str, Array]:
     """What the formulas write, evaluated in order; `shapes` has the extents of all that they write. What none of them writes is zero."""
-    machine = _Machine(dict(tensors), {"N": batch, "seed": 0, "step": 0, **(scalars or {})}, batch)
+    machine = _Machine(dict(tensors), {**SCALARS, "N": batch, "seed": 0, **(scalars or {})}, batch)
     written: dict[str, Array] = {}
     with np.errstate(all="ignore"):  # a branch not taken may overflow
         for formula in formulas:

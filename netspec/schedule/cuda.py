@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from netspec.graph.graph import Graph
 from netspec.kernels.affine import Extent, N, size_of
-from netspec.kernels.scalar import accesses
+from netspec.kernels.scalar import SCALARS, accesses
 from netspec.schedule.cuda_kernel import Surroundings, formulas_of, kernel_of, unique, word
 from netspec.schedule.cuda_program import CudaProgram, Kernel, KernelLaunch
 from netspec.schedule.memory import Piece, place
@@ -20,9 +20,6 @@ from netspec.schedule.program import Buffer, Count, Size, Space, resolve
 from netspec.schedule.schedule import steps_of
 from netspec.schedule.staging import OUTSIDE
 from netspec.schedule.targets import Target
-
-SCALARS = ("key", "N", "lr", "step")
-"""The numbers that a step is called with, as on the CPU."""
 
 
 def schedule_cuda(graph: Graph, target: Target, batch: int) -> CudaProgram:
@@ -35,12 +32,13 @@ def schedule_cuda(graph: Graph, target: Target, batch: int) -> CudaProgram:
     buffers, spaces = _memory(graph, launches, alias, batch)
     external = {value.name: value.name for value in graph.inputs if N in value.type.shape}
     external |= {name + OUTSIDE: name for name in graph.outputs if N in graph.shape(name)}
-    return CudaProgram(graph.name, target, batch, buffers, tuple(launches), external, SCALARS, spaces)
+    return CudaProgram(graph.name, target, batch, buffers, tuple(launches), external, tuple(SCALARS), spaces)
 
 
 def _launches(graph: Graph) -> list[KernelLaunch]:
     """A launch for every chain, in order; equal kernels are one, named after the first tensor that it computes."""
-    around = Surroundings({name: item.type.shape for name, item in graph.types.items()}, {item.name for item in graph.weights}, SCALARS)
+    shapes, weights = {name: item.type.shape for name, item in graph.types.items()}, {item.name for item in graph.weights}
+    around = Surroundings(shapes, weights, tuple(SCALARS))
     known: dict[Kernel, Kernel] = {}
     names: set[str] = set()
     launches: list[KernelLaunch] = []

@@ -13,7 +13,7 @@ from dataclasses import replace
 from netspec.graph.graph import Graph
 from netspec.kernels.affine import Axis, Extent, N, affine, size_of
 from netspec.kernels.formula import Formula, each, total
-from netspec.kernels.scalar import Access, Expr, transform
+from netspec.kernels.scalar import SCALARS, Access, Expr, transform
 from netspec.schedule import counts
 from netspec.schedule.chunks import in_chunks
 from netspec.schedule.layout import Layout, Order, arrange, assign, contraction_order, in_blocks
@@ -85,7 +85,7 @@ class _Scheduler:
         self.layouts = assign(self.graph, order, target.lanes, self.external)
         self.steps = joined(steps_of(self.graph))
         self.alias = self._aliases()
-        self.scalars = ("key", "N", "lr", "step")
+        self.scalars = tuple(SCALARS)
         self.constants: dict[float, int] = {}
         self.parted: dict[str, int] = {}
         self.part_stride = 0

@@ -55,7 +55,7 @@ class Feed:
     """Feeds samples to a net's training and evaluation code. All compiled calls run on one thread, which keeps its pool of workers."""
 
     def __init__(self, net: Net, plan: TrainPlan, prepared: Prepared) -> None:
-        self.net, self.seed = net, plan.seed & INT64
+        self.net, self.seed, self.batches = net, plan.seed & INT64, plan.accumulate
         self.prepared = prepared
         self.moves = [step.move().row() for step in plan.augment]
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="netspec-train")
@@ -85,6 +85,7 @@ class Feed:
             how,
             order,
             self.net.batch,
+            self.batches,
             *steps,
             self.seed,
             epoch,

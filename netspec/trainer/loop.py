@@ -52,9 +52,10 @@ class Training:
         self.progress = progress or Silent()
         self.plan = usable_plan(model)
         self.data = read_data(model, self.plan)
-        self.per_epoch = -(-len(self.data.train) // self.plan.batch)
+        self.per_epoch = -(-len(self.data.train) // (self.plan.batch * self.plan.accumulate))
         check_plan(model, self.plan, self.per_epoch)
         self.rates = np.asarray(self.plan.rates(self.per_epoch), np.float32)
+        self.plateau = self.plan.plateau(self.per_epoch)
         self.limit = min(len(self.rates), self.per_epoch * (options.max_epochs or len(self.rates)))
         if options.resume is None and options.runs is not None:
             parent_of_runs(options.runs, model.name)
@@ -116,7 +117,7 @@ class Training:
         order = self.data.train.order(self.plan.seed, state.epoch)
         before = state.steps - state.step
         last = min(self.per_epoch, len(self.rates) - before)
-        rates = self.rates[before : before + self.per_epoch]
+        rates = self._rates(before)
         counters = self.counters = Counters()
         counters.sums[:] = state.sums
         counters.control[DONE] = state.step
@@ -136,6 +137,13 @@ class Training:
             self._save_last()
         else:
             self._close_epoch(float(rates[last - 1]), seen / max(spent, 1e-9), begin)
+
+    def _rates(self, before: int) -> NDArray[np.float32]:
+        """The rates of the epoch that follows so many steps: those of the schedule, or what a plateau has made of them."""
+        rates = self.rates[before : before + self.per_epoch].copy()
+        if self.plateau is not None and self.state.plateau is not None:
+            rates[max(self.plateau[1] - before, 0) :] = self.state.plateau[0]
+        return rates
 
     def _watch(self, running: Future[None], begin: float) -> None:
         """Show how the epoch moves on until it ends."""
@@ -158,6 +166,8 @@ class Training:
         )  # fmt: skip
         self.last_record = record
         state.epoch, state.step, state.sums = state.epoch + 1, 0, (0.0, 0.0, 0.0)
+        if self.plateau is not None and state.steps > self.plateau[1]:
+            state.watch(record, self.plateau[0], float(self.rates[self.plateau[1]]))
         if state.judge(record, self.plan):
             self.best_weights = self.net.weights
             if self.files is not None:
@@ -272,10 +282,10 @@ class Training:
             folder=self.folder,
         )
 
-    def _trouble(self, order: NDArray[np.int64], step: int) -> None:
-        """Replay the step that was not finite in the reference and say where it began. The weights are those before it."""
+    def _trouble(self, order: NDArray[np.int64], batch: int) -> None:
+        """Replay the epoch's batch that was not finite in the reference and say where it began. The weights are those before its step."""
         self._save_last()
-        start = step * self.plan.batch
+        start = batch * self.plan.batch
         x, y = self.feed.load(self.data.train, order, start, self.state.epoch)
         place = f"epoch {self.state.epoch + 1}, step {self.state.steps + 1}"
         raise explain(self.model.graph, self.plan, self.net.weights, (x, y), order[start : start + len(x)], place)

@@ -10,11 +10,15 @@ from netspec.trainer.files import Json
 from netspec.trainer.metrics import EpochRecord
 from netspec.training import TrainPlan
 from netspec.training.control import Best, Metric, Patience, rises
+from netspec.training.schedules import Plateau, Watch
 
 
 @dataclass(slots=True)
 class State:
-    """`step` counts within the epoch, `steps` from the start; `sums` are those of the epoch so far; `since` epochs without improvement."""
+    """`step` counts within the epoch, `steps` from the start; `sums` are those of the epoch so far; `since` epochs without improvement.
+
+    `plateau`: what a schedule that looks at a metric remembers, the rate first.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -24,6 +28,7 @@ class State:
     best_epoch: int | None = None
     watched: tuple[float, ...] | None = None
     since: int = 0
+    plateau: tuple[float, ...] | None = None
 
     def as_json(self) -> dict[str, Json]:
         """For the checkpoint's metadata."""
@@ -46,6 +51,11 @@ class State:
             return False
         self.best, self.best_epoch = found, record.epoch
         return True
+
+    def watch(self, record: EpochRecord, phase: Plateau, start: float) -> None:
+        """Show a phase that began with the rate `start` an epoch's metric; nothing, where that is not known."""
+        if (value := record.metric(phase.on)) is not None:
+            self.plateau = phase.judge(cast("Watch | None", self.plateau), start, value)
 
     def out_of_patience(self, plan: TrainPlan) -> bool:
         """Whether the metric that the plan watches has not improved for long enough."""

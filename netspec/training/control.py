@@ -23,11 +23,15 @@ def _whole_epochs(value: object) -> object:
             raise ValueError(f"epochs are counted whole, `5 epochs`, got {value}")
 
 
+Epochs = Annotated[Quantity, _whole_epochs]
+"""`5 epochs`."""
+
+
 class Patience(Declaration):
     """Stops when the metric has not improved for so many epochs; an equal accuracy with a smaller loss is an improvement."""
 
     name: ClassVar[str] = "patience"
-    epochs: Annotated[Quantity, _whole_epochs]
+    epochs: Epochs
     on: Metric = "val.accuracy"
 
 

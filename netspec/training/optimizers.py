@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import log
 from typing import Annotated, ClassVar
 
-from netspec.kernels.scalar import ONE, Expr, RuntimeScalar, call, sqrt_
+from netspec.kernels.scalar import ONE, Expr, RuntimeScalar, call, maximum, sqrt_
 from netspec.schema import above, at_least, below
 from netspec.training.declaration import Declaration
 
@@ -140,7 +140,7 @@ class Rmsprop(Optimizer):
         spread = after["square"]
         if self.centered:
             after["mean"] = before["mean"] + (1 - self.alpha) * (gradient - before["mean"])
-            spread = spread - after["mean"] * after["mean"]
+            spread = maximum(0.0, spread - after["mean"] * after["mean"])  # rounding may leave less than nothing
         step = gradient / (sqrt_(spread) + self.eps)
         if self.momentum:
             step = after["momentum"] = self.momentum * before["momentum"] + step

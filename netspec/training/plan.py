@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from fractions import Fraction
 
 from netspec.diagnostics import Diagnostic, Span, nearest
 from netspec.records import record
 from netspec.training.augmentation import Augmentation
+from netspec.training.clipping import Clip
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import written
 from netspec.training.losses import Term
@@ -17,7 +19,7 @@ from netspec.training.preparation import Preparation
 from netspec.training.quantity import EPOCHS, Quantity
 from netspec.training.readers import Reader
 from netspec.training.regularizers import Regularizer
-from netspec.training.schedules import AnyPhase, Run, Step, mismatch, rates
+from netspec.training.schedules import AnyPhase, Plateau, Run, Step, mismatch, rates
 
 NOT_BUILT = "E0310"
 
@@ -50,6 +52,7 @@ class TrainPlan:
     optimizer: Optimizer | None = None
     schedule: tuple[AnyPhase, ...] = ()
     regularize: tuple[Regularizer, ...] = ()
+    clip: Clip | None = None
     batch: int = 64
     epochs: int | None = None
     steps: int | None = None
@@ -74,6 +77,14 @@ class TrainPlan:
         """The learning rate of every step of the run."""
         assert self.optimizer is not None
         return rates(self.schedule, self.optimizer.lr, self.run(per_epoch))
+
+    def plateau(self, per_epoch: int) -> tuple[Plateau, int] | None:
+        """The phase whose rates depend on what is reached, and its first step; None where the schedule has none."""
+        *before, last = self.schedule or (None,)
+        if not isinstance(last, Plateau):
+            return None
+        run = self.run(per_epoch)
+        return last, round(sum((run.steps(phase.duration) for phase in before if phase and phase.duration), Fraction(0)))
 
     def __str__(self) -> str:
         """The block as the language writes it."""
@@ -143,8 +154,9 @@ def _durations(plan: TrainPlan) -> list[Quantity | float]:
 def _split_problems(plan: TrainPlan) -> Iterator[Problem]:
     if plan.data is None or plan.data.val is not None:
         return
-    for setting, value in (("stop", plan.stop), ("save", plan.save)):
-        if isinstance(value, Patience | Best) and value.on.startswith("val."):
+    watching = (("stop", plan.stop), ("save", plan.save), *(("schedule", phase) for phase in plan.schedule))
+    for setting, value in watching:
+        if isinstance(value, Patience | Best | Plateau) and value.on.startswith("val."):
             help = f'set some samples aside: `{plan.data.name}(.., val=10%)`, or watch "train.{value.on[4:]}"'
             yield Problem("E0306", setting, f'`{value.name}` watches "{value.on}", but no data is set aside for validation', help)
 

@@ -1,10 +1,10 @@
-"""Regularizers: what they add to a weight's gradient. They are not in the reported loss."""
+"""Regularizers: what they add to a weight's gradient, or how they limit the weight. They are not in the reported loss."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from netspec.kernels.scalar import Expr, call
+from netspec.kernels.scalar import ONE, ZERO, Expr, call, select
 from netspec.schema import at_least
 from netspec.training.declaration import Declaration
 from netspec.training.patterns import Patterns
@@ -19,7 +19,11 @@ class Regularizer(Declaration):
 
     def gradient(self, weight: Expr) -> Expr:
         """What is added to the gradient of one element."""
-        raise NotImplementedError
+        return ZERO
+
+    def shrink(self, norm: Expr) -> Expr:
+        """What the weights that enter one unit are multiplied by after a step that leaves them with this Euclidean norm."""
+        return ONE
 
 
 class L1(Regularizer):
@@ -40,3 +44,20 @@ class L2(Regularizer):
     def gradient(self, weight: Expr) -> Expr:
         """amount * w."""
         return self.amount * weight
+
+
+class MaxNorm(Regularizer):
+    """The weights that enter a unit have a Euclidean norm of at most `amount` (Srivastava et al. 2014): PyTorch's renorm along dimension 0.
+
+    Of weights of one dimension, as biases are, nothing is a unit's: they stay as they are.
+    """
+
+    name: ClassVar[str] = "max_norm"
+
+    def conflict(self) -> str | None:
+        """A limit of 0 would leave no weight."""
+        return None if self.amount > 0 else "the norm's limit must be greater than 0"
+
+    def shrink(self, norm: Expr) -> Expr:
+        """amount / (norm + 1e-7) where the norm is larger."""
+        return select(call("gt", norm, self.amount), self.amount / (norm + 1e-7), 1)

@@ -9,7 +9,8 @@ from math import cos, pi
 from typing import Annotated, ClassVar
 
 from netspec.records import record
-from netspec.schema import at_least
+from netspec.schema import above, at_least, at_most, below
+from netspec.training.control import Epochs, Metric, rises
 from netspec.training.declaration import Declaration, Duration, written
 from netspec.training.quantity import EPOCHS, Quantity, number
 
@@ -116,6 +117,99 @@ class Cosine(Phase):
         return self.to
 
 
+class Exponential(Phase):
+    """`exponential(0.96, every=8 epochs)`: the rate is multiplied by `gamma` after each `every`, and stays between."""
+
+    name: ClassVar[str] = "exponential"
+    gamma: Annotated[float, above(0), at_most(1)]
+    every: Duration = Quantity(Fraction(1), "epoch")
+    duration: Duration | None = None
+
+    def rates(self, place: Place) -> Iterator[float]:
+        """PyTorch's ExponentialLR(gamma), called at each `every`."""
+        return (self._after(i, place) for i in range(place.count))
+
+    def end(self, place: Place) -> float:
+        """The rate of the step after the phase."""
+        return self._after(place.count, place)
+
+    def _after(self, steps: int, place: Place) -> float:
+        return place.start * self.gamma ** (steps // place.run.steps(self.every))
+
+
+class OneCycle(Phase):
+    """Up to the optimizer's rate in the first `rise` of the phase and down to nearly nothing, in half cosine waves (Smith & Topin 2018).
+
+    It begins at the optimizer's rate / `div` and ends at that / `final_div`. Momentum stays what it is.
+    """
+
+    name: ClassVar[str] = "one_cycle"
+    rise: Annotated[float, above(0), below(1)] = 0.3
+    div: Annotated[float, at_least(1)] = 25.0
+    final_div: Annotated[float, at_least(1)] = 1e4
+
+    def rates(self, place: Place) -> Iterator[float]:
+        """PyTorch's OneCycleLR(max_lr, total_steps=n, cycle_momentum=False), called every step: the peak may lie between two steps."""
+        top, last = max(self.rise * place.count - 1, 0.0), place.count - 1
+        first = place.peak / self.div
+        for i in range(place.count):
+            if i <= top:
+                yield _wave(first, place.peak, i / top if top else 1.0)
+            else:
+                yield _wave(place.peak, self.end(place), (i - top) / (last - top))
+
+    def end(self, place: Place) -> float:
+        """The rate of its last step."""
+        return place.peak / self.div / self.final_div
+
+
+def _wave(start: float, end: float, share: float) -> float:
+    """Half a cosine wave from start to end."""
+    return end + (start - end) / 2 * (1 + cos(pi * share))
+
+
+class Plateau(Phase):
+    """The rate it starts from, multiplied by `factor` whenever the metric has not improved for more than `patience` epochs.
+
+    An improvement is one by more than the share `threshold`. After a reduction, `cooldown` epochs are not counted. The metric is looked at
+    when an epoch ends.
+    """
+
+    name: ClassVar[str] = "plateau"
+    factor: Annotated[float, above(0), below(1)] = 0.1
+    patience: Epochs = Quantity(Fraction(10), "epochs")
+    threshold: NonNegative = 1e-4
+    cooldown: Epochs | None = None
+    min: NonNegative = 0.0
+    on: Metric = "val.loss"
+
+    def rates(self, place: Place) -> Iterator[float]:
+        """The rate it starts from: what it does to it is known when an epoch ends."""
+        return (place.start for _ in range(place.count))
+
+    def end(self, place: Place) -> float:
+        """The rate it starts from: nothing may follow."""
+        return place.start
+
+    def judge(self, seen: Watch | None, start: float, value: float) -> Watch:
+        """What is known after another epoch, whose metric is `value`: the steps of PyTorch's ReduceLROnPlateau. `start`: its first rate."""
+        rate, best, bad, cooling = seen or (start, value, 0.0, 0.0)
+        better = value > best * (1 + self.threshold) if rises(self.on) else value < best * (1 - self.threshold)
+        best, bad = (value, 0.0) if better or seen is None else (best, bad + 1)
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0.0
+        if bad > self.patience.value:
+            lower = max(rate * self.factor, self.min)
+            rate, bad, cooling = lower if rate - lower > _LEAST else rate, 0.0, float(self.cooldown.value) if self.cooldown else 0.0
+        return rate, best, bad, cooling
+
+
+Watch = tuple[float, float, float, float]
+"""What a plateau remembers: the rate, the best metric, the epochs without an improvement, the epochs that do not count yet."""
+_LEAST = 1e-8
+"""A smaller reduction is none."""
+
+
 class Step(Declaration):
     """`step([2 epochs, 5 epochs], [1e-2, 1e-3, 1e-4])`: the rates between boundaries, which count from the start of the run."""
 
@@ -164,6 +258,8 @@ def rates(phases: tuple[AnyPhase, ...], peak: float, run: Run) -> list[float]:
 def mismatch(phases: tuple[AnyPhase, ...], run: Run, unit: str = "steps") -> tuple[str, str] | None:
     """Why the phases do not make up the run, and the mend; None when they do. `unit` is what messages count in."""
     for phase in phases[:-1]:
+        if isinstance(phase, Plateau):
+            return ("a phase follows `plateau`, whose last rate is only known when it is reached", "put `plateau` last")
         if phase.duration is None:
             return (f"`{phase.name}` has no duration, but a phase follows it", f"say how long: `{phase.name}({_example(phase)})`")
     if not phases:
@@ -212,4 +308,7 @@ def _count(steps: Fraction, unit: str, run: Run) -> str:
 
 
 def _example(phase: AnyPhase) -> str:
-    return "5 epochs, " + ", ".join(f"{name}={written(value)}" for name, value in phase.given()) if any(phase.given()) else "5 epochs"
+    """Its arguments with a duration of five epochs, at its place or by its name."""
+    first = next(iter(phase.arguments())) == "duration"
+    given = [f"{name}={written(value)}" for name, value in phase.given()]
+    return ", ".join(["5 epochs", *given] if first else [*given, "duration=5 epochs"])

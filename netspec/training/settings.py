@@ -9,14 +9,15 @@ from typing import Literal
 from netspec.diagnostics import did_you_mean
 from netspec.records import record
 from netspec.training.augmentation import Hflip, Rotate, Shift, Zoom
+from netspec.training.clipping import Clip
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import Declaration
 from netspec.training.losses import Loss
 from netspec.training.optimizers import Optimizer
 from netspec.training.preparation import Normalize, Pad, Range
 from netspec.training.readers import Idx, Mnist5k, Npz
-from netspec.training.regularizers import L1, L2
-from netspec.training.schedules import Constant, Cosine, Linear, Step, Warmup
+from netspec.training.regularizers import Regularizer
+from netspec.training.schedules import Phase, Step
 
 Form = Literal["call", "chain", "list", "sum", "whole", "word"]
 """`a(..)` · `a(..) -> b(..)`, a tuple · `[a(..), ..]`, a tuple, also of a lone call · `a(..) + 2 * b(..)`, a tuple of Term · int · word."""
@@ -85,17 +86,17 @@ _ALL = (
     Setting("prepare", "chain", _calls(Pad, Normalize, Range), _words("resize")),
     Setting("loss", "sum", _kinds(Loss)),
     Setting("optimizer", "call", _kinds(Optimizer), _words("sdlm lbfgs")),
-    Setting("schedule", "chain", _calls(Constant, Warmup, Step, Linear, Cosine), _words("exponential one_cycle plateau")),
-    Setting("regularize", "list", _calls(L1, L2), _words("max_norm")),
+    Setting("schedule", "chain", {**_kinds(Phase), **_kinds(Step)}),
+    Setting("regularize", "list", _kinds(Regularizer)),
     Setting("batch", "whole", minimum=1),
     Setting("epochs", "whole", minimum=1),
     Setting("steps", "whole", minimum=1),
     Setting("seed", "whole"),
-    Setting("accumulate", "whole", minimum=1, built=(1,)),
+    Setting("accumulate", "whole", minimum=1),
     Setting("precision", "word", words=("f32", "bf16", "f16"), built=("f32",)),
     Setting("stop", "call", _calls(Patience)),
     Setting("save", "call", _calls(Best, Last)),
-    Setting("clip", "call", {}, _words("norm value"), refused=True),
+    Setting("clip", "call", _kinds(Clip)),
     Setting("rates", "list", {}, _words("times frozen"), refused=True),
     Setting("weights", "call", {}, _words("load"), refused=True),
 )

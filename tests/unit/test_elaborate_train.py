@@ -77,6 +77,10 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"loss": "cross_entropy + mse"}, "E0601", "cross_entropy + mse"),
         ({"rates": "[times(0.1)]"}, "E0601", "rates"),
         ({"weights": 'load("a.safetensors")'}, "E0601", "weights"),
+        ({"data": "mnist5k()", "schedule": "plateau()"}, "E0306", "schedule = plateau()"),
+        ({"schedule": "plateau(5 epochs) -> constant(5 epochs)"}, "E0301", "schedule = plateau(5 epochs) -> constant(5 epochs)"),
+        ({"clip": "norm(0)"}, "E0106", "0"),
+        ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy"),
         ({"data": "mnist5k()", "stop": 'patience(5 epochs, on="val.accuracy")'}, "E0306", 'stop = patience(5 epochs, on="val.accuracy")'),
     ],
 )
@@ -86,9 +90,25 @@ def test_one_error_where_it_is(settings: dict[str, str], code: str, place: str) 
     assert (error.code, at(error, text)) == (code, place)
 
 
+def test_what_stands_between_gradients_and_weights() -> None:
+    found = plan(
+        clip="norm(1.0)",
+        accumulate="2",
+        optimizer="rmsprop(lr=1e-3, momentum=0.9)",
+        regularize='[l2(1e-4), max_norm(3, on="weight")]',
+        schedule="warmup(1 epoch) -> exponential(0.96, every=2 epochs)",
+        loss="hinge(margin=0.5)",
+    )
+    assert not found.deferred
+    assert (str(found.clip), found.accumulate, str(found.optimizer)) == ("norm(limit=1)", 2, "rmsprop(lr=0.001, momentum=0.9)")
+    assert [str(item) for item in found.schedule] == ["warmup(duration=1 epochs)", "exponential(gamma=0.96, every=2 epochs)"]
+    assert [str(item) for item in found.regularize] == ["l2(amount=0.0001)", 'max_norm(amount=3, on="weight")']
+    assert plan(clip="value(0.5)", schedule="plateau(factor=0.5, patience=3 epochs)").clip is not None
+
+
 def test_what_is_not_built_is_deferred_until_the_block_is_used() -> None:
-    found = plan(data='images("a")', augment="shift(2) -> cutout(3)", clip="norm(1.0)", accumulate="2", precision="bf16")
-    assert [item.code for item in found.deferred] == ["E0310"] * 5
+    found = plan(data='images("a")', augment="shift(2) -> cutout(3)", optimizer="lbfgs()", precision="bf16")
+    assert [item.code for item in found.deferred] == ["E0310"] * 4
     assert not examined(NET + block().replace("data = mnist5k(val=10%)", 'data { train = images("a") }')).diagnostics
 
 

@@ -229,7 +229,6 @@ def test_settings_know_what_is_meant() -> None:
     assert SETTINGS["batch"].check(0) == "`batch` is a whole number of at least 1, got 0"
     assert SETTINGS["batch"].check(64) is None
     assert SETTINGS["seed"].check(True) is not None
-    assert SETTINGS["accumulate"].check(4) is None and not SETTINGS["accumulate"].is_built(4)
     assert SETTINGS["precision"].is_built("f32") and not SETTINGS["precision"].is_built("bf16")
 
 
