@@ -8,6 +8,7 @@ from netspec.passes.apply_optimizer import ApplyOptimizer
 from netspec.passes.attach_loss import LOSS, AttachLoss, count_correct
 from netspec.passes.differentiate import Differentiate
 from netspec.passes.drop_dead_ops import drop_dead_ops
+from netspec.passes.estimate_curvature import estimate_curvature
 from netspec.passes.fold_batchnorm import fold_batchnorm
 from netspec.passes.forward_copies import forward_copies
 from netspec.passes.fuse_epilogues import fuse_epilogues
@@ -50,6 +51,13 @@ def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     assert plan.optimizer is not None
     update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulate)
     steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), count_correct, Differentiate(LOSS), update, *OPTIMISE)
+    return run(verify(net), steps)
+
+
+def curvature_graph(net: Graph, plan: TrainPlan) -> Graph:
+    """The loss of a training step and, added up over batches, its second derivative by every trainable weight."""
+    (term,) = plan.loss
+    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), Differentiate(LOSS), estimate_curvature, *OPTIMISE)
     return run(verify(net), steps)
 
 

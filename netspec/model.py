@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from netspec import settings as environment
 from netspec import sources
-from netspec.compiler import TARGET, evaluation_graph, gradient_graph, inference_graph, training_graph
+from netspec.compiler import TARGET, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
 from netspec.diagnostics import Source, SpecError, UserError, did_you_mean
 from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.graph.graph import Graph
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 FLOAT = 4
 """Bytes of a number."""
-Stage = Literal["infer", "train", "gradients", "evaluate"]
+Stage = Literal["infer", "train", "gradients", "evaluate", "curvature"]
 TILED: tuple[Stage, ...] = ("infer", "evaluate")
 """Stages that may compute by Winograd's tiles."""
 Code = Union[Executable, "CudaExecutable"]
@@ -327,6 +327,8 @@ class Net:
                 return inference_graph(self.model.graph, tiled)
             case "train":
                 return training_graph(self.model.graph, self._plan())
+            case "curvature":
+                return curvature_graph(self.model.graph, self._plan())
             case "gradients":
                 return gradient_graph(self.model.graph, self._term)
             case "evaluate":

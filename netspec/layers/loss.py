@@ -15,7 +15,10 @@ from netspec.schema import at_least, at_most
 
 
 class Loss(Layer):
-    """Reads `x`, an output of the net, and `target`; writes `loss`, one number of shape [1]. Its gradient takes d:loss as 1."""
+    """Reads `x`, an output of the net, and `target`; writes `loss`, one number of shape [1]. Its gradient takes d:loss as 1.
+
+    `curvature` is the second derivative of the loss by each element of x alone, for optimizers that ask for it.
+    """
 
     operands: ClassVar[tuple[str, ...]] = ("x", "target")
     result: ClassVar[str] = "loss"
@@ -95,6 +98,7 @@ class CrossEntropy(Classes):
                 total(count, present(n, own)),
             )
         best, right = self.best_and_right(n, x)
+        guessed = exp(x - peak) / summed
         return Computation(
             (
                 best,
@@ -104,8 +108,9 @@ class CrossEntropy(Classes):
                 total(loss_sum, present(n, whole * log(summed) - picked)),
                 each(loss, loss_sum / count),
                 right,
+                each(Tensor("curvature")[n, k], present(n, whole * guessed * (1 - guessed) / count)),
             ),
-            (each(dx, present(n, (whole * (exp(x - peak) / summed) - share) / count)),),
+            (each(dx, present(n, (whole * guessed - share) / count)),),
         )
 
 
@@ -125,20 +130,22 @@ class Hinge(Classes):
         """d:x is the slope of each class's own term / (N*k); the target's is minus the sum of the others."""
         n, k = axes(n=N, k=inputs[0][0])
         x, target, dx = Tensor("x")[n, k], Tensor("target")[n], Tensor(d("x"))[n, k]
-        picked, slopes = Tensor("picked")[n], Tensor("slopes")[n]
+        picked, slopes, steeps = (Tensor(name)[n] for name in ("picked", "slopes", "steeps"))
         loss_sum, loss = Tensor("loss_sum")[0], Tensor("loss")[0]
         wanted, excess, count = call("eq", target, k), maximum(0.0, self.margin - picked + x), BATCH * inputs[0][0]
         term = excess if self.power == 1 else excess * excess
-        slope = derivative(term, x)
+        slope, steep = derivative(term, x), derivative(derivative(term, x), x)
         best, right = self.best_and_right(n, x)
         return Computation(
             (
                 best,
                 total(picked, select(wanted, x, 0.0)),
                 total(slopes, select(wanted, 0.0, slope)),
+                total(steeps, select(wanted, 0.0, steep)),
                 total(loss_sum, present(n, select(wanted, 0.0, term))),
                 each(loss, loss_sum / count),
                 right,
+                each(Tensor("curvature")[n, k], present(n, select(wanted, steeps, steep) / count)),
             ),
             (each(dx, present(n, select(wanted, -slopes, slope) / count)),),
         )
@@ -164,6 +171,7 @@ class MapRbf(Classes):
         loss_sum, loss = Tensor("loss_sum")[0], Tensor("loss")[0]
         wanted, top = call("eq", target, k), maximum(peak, -self.j)
         whole = summed + exp(-self.j - top)
+        near = exp(-x - top) / whole
         best, right = self.best_and_right(n, x)
         return Computation(
             (
@@ -173,8 +181,9 @@ class MapRbf(Classes):
                 total(loss_sum, present(n, picked + top + log(whole))),
                 each(loss, loss_sum / BATCH),
                 right,
+                each(Tensor("curvature")[n, k], present(n, near * (1 - near) / BATCH)),
             ),
-            (each(dx, present(n, (select(wanted, 1.0, 0.0) - exp(-x - top) / whole) / BATCH)),),
+            (each(dx, present(n, (select(wanted, 1.0, 0.0) - near) / BATCH)),),
         )
 
 
@@ -197,9 +206,11 @@ class Elementwise(Loss):
         x, target, dx = (Tensor(name)[axes] for name in ("x", "target", d("x")))
         loss_sum, loss = Tensor("loss_sum")[0], Tensor("loss")[0]
         term, count = self.term(x, target), BATCH * prod(inputs[0])
+        slope = derivative(term, x)
+        curvature = each(Tensor("curvature")[axes], present(axes[0], derivative(slope, x) / count))
         return Computation(
-            (total(loss_sum, present(axes[0], term)), each(loss, loss_sum / count)),
-            (each(dx, present(axes[0], derivative(term, x) / count)),),
+            (total(loss_sum, present(axes[0], term)), each(loss, loss_sum / count), curvature),
+            (each(dx, present(axes[0], slope / count)),),
         )
 
 

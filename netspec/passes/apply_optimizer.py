@@ -63,8 +63,9 @@ class ApplyOptimizer:
         for weight, gradient in zip(trained, gradients, strict=True):
             own = [Weight(f"{weight.name}/{name}", weight.type, ZEROS, "state") for name in self.optimizer.state]
             state += own
-            ops += self._update(weight, gradient, own, self._penalties(weight, [item.name for item in trained]))
-            updates += [(item.name, f"{item.name}/next") for item in (*own, weight)]
+            found = list(self._update(weight, gradient, own, self._penalties(weight, [item.name for item in trained])))
+            ops += found
+            updates += [(item.name, f"{item.name}/next") for item in (*own, weight) if f"{item.name}/next" in {op.name for op in found}]
         outputs = tuple(name for name in graph.outputs if not name.startswith("d:"))
         return replace(graph, weights=(*graph.weights, *state), nodes=tuple(ops), outputs=(*outputs, NORM), updates=tuple(updates))
 
@@ -103,12 +104,12 @@ class ApplyOptimizer:
         old = Access(weight.name, here)
         seen = self._seen(Access(gradient, here), old, penalties)
         values = self.optimizer.update(old, seen, *(Access(item.name, here) for item in state))
-        ready = {item.name.rpartition("/")[2]: item for item in state}
+        ready = {name: item for item in state if (name := item.name.rpartition("/")[2]) in values}
         for name, item in ready.items():
             yield _op(item, select(self._ready, values[name], Access(item.name, here)))
         following = {values[name]: Access(f"{item.name}/next", here) for name, item in ready.items()}
         value = replaced(values[WEIGHT], following)
-        stale = {item.name for item in state} & {access.tensor for access in accesses(value)}
+        stale = {item.name for item in ready.values()} & {access.tensor for access in accesses(value)}
         assert not stale, f"the update of {weight.name} reads {stale}, which is overwritten before it"
         yield from _limited(weight, value, penalties, self._ready)
 

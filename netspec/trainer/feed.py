@@ -19,6 +19,7 @@ from netspec.runtime.executable import Executable
 from netspec.runtime.input import Source, Tables, source, tables
 from netspec.runtime.threads import alone
 from netspec.training import TrainPlan
+from netspec.training.optimizers import CURVATURE
 from netspec.training.preparation import Prepared
 
 INT64 = (1 << 63) - 1
@@ -56,6 +57,7 @@ class Feed:
 
     def __init__(self, net: Net, plan: TrainPlan, prepared: Prepared) -> None:
         self.net, self.seed, self.batches = net, plan.seed & INT64, plan.accumulate
+        self.measured = plan.optimizer.measured if plan.optimizer else 0
         self.prepared = prepared
         self.moves = [step.move().row() for step in plan.augment]
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="netspec-train")
@@ -66,6 +68,8 @@ class Feed:
 
     def warm(self, samples: Samples, rates: NDArray[np.float32]) -> None:
         """Compile what is not compiled yet, by making no step."""
+        if self.measured:
+            self.measure(samples, samples.rows[:0], 0, 0).result()
         self.epoch(samples, samples.rows[:0], (0, 0), 0, rates, 0, Counters()).result()
         self.evaluate(samples, samples.rows[:0], Counters()).result()
 
@@ -95,6 +99,25 @@ class Feed:
             counters.sums,
         )
 
+    def measure(self, samples: Samples, order: NDArray[np.int64], epoch: int, before: int) -> Future[None]:
+        """Second derivatives of the loss on samples in this order, before the next step; the training code is given them when that ends."""
+        run, train = self._code("curvature"), self._code("train")
+        feed, how, y = self._source(samples, augment=True)
+        batches, rate, unseen = -(-len(order) // self.net.batch), np.zeros(1, np.float32), Counters()
+        call = self._call(run, y, len(order))
+        steps = 0, min(len(order), 1)
+        state = {name: shape for name, shape in self.net.state_shapes().items() if name.endswith(f"/{CURVATURE}")}
+
+        def done() -> None:
+            self._alone(
+                engine.train, *call, feed, how, order, self.net.batch, batches, *steps, self.seed, epoch, rate, before, unseen.control,
+                unseen.sums,
+            )  # fmt: skip
+            for name, shape in state.items():
+                train.write(name, run.read(name, shape))
+
+        return self.worker.submit(done)
+
     def evaluate(self, samples: Samples, order: NDArray[np.int64], counters: Counters) -> Future[None]:
         """The deployed net's loss and correct answers over the samples in this order."""
         run = self._code("evaluate")
@@ -119,7 +142,7 @@ class Feed:
         with alone():
             call(*arguments)
 
-    def _code(self, stage: Literal["train", "evaluate"]) -> Executable:
+    def _code(self, stage: Literal["train", "evaluate", "curvature"]) -> Executable:
         run = self.net.executable(stage)
         assert isinstance(run, Executable), "epochs in one call are the CPU's"
         return run

@@ -123,6 +123,8 @@ class Training:
         counters.control[DONE] = state.step
         if self.signal is not None:  # it came between two epochs
             return
+        if self.feed.measured and state.step == 0:
+            self.feed.measure(self.data.train, order[: self.feed.measured], state.epoch, before).result()
         running = self.feed.epoch(self.data.train, order, (state.step, last), state.epoch, rates, before, counters)
         self._watch(running, begin)
         spent, seen = time.perf_counter() - begin, counters.samples - int(state.sums[2])

@@ -13,7 +13,8 @@ from netspec.schema import above, at_least, below
 from netspec.training.declaration import Declaration
 
 LR, STEP = RuntimeScalar("lr"), RuntimeScalar("step")
-WEIGHT = "weight"
+WEIGHT, CURVATURE = "weight", "curvature"
+"""The weight itself, and the state that is not updated but estimated when an epoch begins: the loss's second derivatives."""
 
 Rate = Annotated[float, above(0)]
 Fading = Annotated[float, at_least(0), below(1)]
@@ -30,8 +31,13 @@ class Optimizer(Declaration):
         """The tensors kept beside every weight, of its shape, zero at first."""
         return ()
 
+    @property
+    def measured(self) -> int:
+        """On how many samples second derivatives are estimated when an epoch begins; 0 where they are not needed."""
+        return 0
+
     def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
-        """The next value of `weight` and of each name in `state`, every one from the values before the step."""
+        """The next value of `weight` and of each name in `state`, every one from the values before the step; what is left out stays."""
         raise NotImplementedError
 
 
@@ -175,6 +181,33 @@ class Lion(Optimizer):
         mean, newest = self.beta2 * state[0] + (1 - self.beta2) * gradient, self.beta1 / self.beta2
         direction = call("sign", newest * mean + (1 - newest) * gradient)
         return {WEIGHT: weight * (1 - LR * self.decay) - LR * direction, "mean": mean}
+
+
+class Sdlm(Optimizer):
+    """Stochastic diagonal Levenberg-Marquardt: each weight's rate follows the curvature of the loss (LeCun et al. 1998, appendix C).
+
+    When an epoch begins, second derivatives are estimated on its first `samples`; `mu` bounds the rates where they are small. The paper
+    takes one sample at a time: `batch = 1`.
+    """
+
+    name: ClassVar[str] = "sdlm"
+    lr: Rate = 5e-4
+    mu: Rate = 0.02
+    samples: Annotated[int, at_least(1)] = 500
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The second derivatives."""
+        return (CURVATURE,)
+
+    @property
+    def measured(self) -> int:
+        """`samples`."""
+        return self.samples
+
+    def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
+        """w -= lr / (mu + h) * g."""
+        return {WEIGHT: weight - LR / (self.mu + state[0]) * gradient}
 
 
 def _warm(beta: float) -> Expr:

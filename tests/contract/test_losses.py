@@ -65,6 +65,19 @@ def test_the_gradient_equals_finite_differences(loss: Loss, example: Example) ->
 
 
 @EXAMPLES
+def test_the_curvature_equals_finite_differences(loss: Loss, example: Example) -> None:
+    """Of each element alone: the diagonal of the second derivatives."""
+    (shape,), step = example.inputs, 1e-6
+    tensors = draw(loss, shape)
+    found = evaluate(loss, shape, tensors)["curvature"]
+    for place in np.ndindex(*tensors["x"].shape):
+        moved = np.zeros_like(tensors["x"])
+        moved[place] = step
+        ends = [evaluate(loss, shape, {**tensors, "x": tensors["x"] + sign * moved})[d("x")][place] for sign in (1, -1)]
+        np.testing.assert_allclose(found[place], (ends[0] - ends[1]) / (2 * step), atol=1e-7, rtol=1e-5)
+
+
+@EXAMPLES
 def test_places_beyond_the_batch_count_nothing(loss: Loss, example: Example) -> None:
     (shape,) = example.inputs
     tensors = draw(loss, shape)
