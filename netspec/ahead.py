@@ -106,7 +106,8 @@ def fill(model: Model, wanted: Wanted = "both", batch: int | None = None, target
             stages.append(_ready(one, "infer"))
             one(np.zeros((1, *one.input_shape), np.float32))
     if wanted == "train" or (wanted == "both" and model.plan is not None):
-        stages += [_ready(net, "train"), _ready(net, "evaluate")]
+        measured = model.plan is not None and model.plan.optimizer is not None and model.plan.optimizer.measured
+        stages += [_ready(net, "train"), _ready(net, "evaluate"), *([_ready(net, "curvature")] if measured else [])]
         _warm(model, net)
     return Filled(net.model.name, net.target.name, tuple(stages), time.perf_counter() - start)
 
