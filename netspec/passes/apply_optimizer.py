@@ -104,14 +104,15 @@ class ApplyOptimizer:
         old = Access(weight.name, here)
         seen = self._seen(Access(gradient, here), old, penalties)
         values = self.optimizer.update(old, seen, *(Access(item.name, here) for item in state))
-        ready = {name: item for item in state if (name := item.name.rpartition("/")[2]) in values}
-        for name, item in ready.items():
-            yield _op(item, select(self._ready, values[name], Access(item.name, here)))
-        following = {values[name]: Access(f"{item.name}/next", here) for name, item in ready.items()}
-        value = replaced(values[WEIGHT], following)
-        stale = {item.name for item in ready.values()} & {access.tensor for access in accesses(value)}
-        assert not stale, f"the update of {weight.name} reads {stale}, which is overwritten before it"
-        yield from _limited(weight, value, penalties, self._ready)
+        following: dict[Expr, Expr] = {}
+        overwritten: set[str] = set()
+        for item in state:
+            if (value := values.get(item.name.rpartition("/")[2])) is not None:
+                yield _op(item, select(self._ready, _from(following, overwritten, value), Access(item.name, here)))
+                following[value] = Access(f"{item.name}/next", here)
+                overwritten.add(item.name)
+        if WEIGHT in values:
+            yield from _limited(weight, _from(following, overwritten, values[WEIGHT]), penalties, self._ready)
 
     def _seen(self, gradient: Expr, weight: Expr, penalties: list[Regularizer]) -> Expr:
         """The gradient as the optimizer sees it."""
@@ -120,6 +121,14 @@ class ApplyOptimizer:
         for item in penalties:
             gradient = gradient + item.gradient(weight)
         return gradient
+
+
+def _from(following: dict[Expr, Expr], overwritten: set[str], value: Expr) -> Expr:
+    """The value in terms of next values that are there already, since what they were formed from is not any more."""
+    found = replaced(value, following)
+    stale = overwritten & {access.tensor for access in accesses(found)}
+    assert not stale, f"the update reads {stale}, which is overwritten before it"
+    return found
 
 
 def _summed(total: Weight, weight: Weight) -> Op:

@@ -49,7 +49,7 @@ PLANS = {
 
 def net() -> Graph:
     builder = Builder((6, 1, 1))
-    hidden = builder.add("bn", builder.add("dense", builder.add("flatten", "image"), units=5))
+    hidden = builder.add("bn", builder.add("dense", builder.add("flatten", "image"), units=5, bias=False))
     builder.add("dense", builder.add("tanh", hidden), units=4)
     return builder.graph("net")
 
@@ -129,7 +129,7 @@ def test_limits_are_pytorchs(name: str) -> None:
     weights = {key: torch.tensor(tensors[key], requires_grad=True) for key in trained}
     external, scalars = next(batches(tensors, 1))
     functional = torch.nn.functional
-    x = functional.linear(torch.tensor(external["image"]).flatten(1), weights["dense1.weight"], weights["dense1.bias"])
+    x = functional.linear(torch.tensor(external["image"]).flatten(1), weights["dense1.weight"])
     x = functional.batch_norm(x, None, None, weights["bn2.scale"], weights["bn2.shift"], True).tanh()
     logits = functional.linear(x, weights["dense4.weight"], weights["dense4.bias"])
     functional.cross_entropy(logits, torch.tensor(external[TARGET]).long()).backward()
