@@ -123,6 +123,14 @@ def show(given: Namespace) -> int:
     return FINE
 
 
+def explain(given: Namespace) -> int:
+    """Explain a code, a layer, a setting of a train block, or the numbers of a line; without a topic, list them."""
+    from netspec.explain import explain as text_of
+
+    print(text_of(given.topic, dict(given.set), net=given.net))
+    return FINE
+
+
 def bench(given: Namespace) -> int:
     """Time a net beside other libraries: the same weights, each in a process of its own, in turns."""
     import shlex
@@ -199,6 +207,7 @@ def arguments() -> ArgumentParser:
         ("eval", evaluate, _run_folder, _threads),
         ("predict", predict, _run_folder, _predict),
         ("show", show, _spec, _show),
+        ("explain", explain, _explain),
         ("bench", bench, _spec, _bench),
         ("profile", profile, _spec, _profile),
         ("compile", compile_ahead, _spec, _compile),
@@ -252,6 +261,12 @@ def _show(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", choices=("infer", "train"), default="infer")
     _batch(parser)
     _layout(parser)
+
+
+def _explain(parser: ArgumentParser) -> None:
+    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="E0201, conv, cosine, or FILE:LINE, e.g. lenet:6")
+    parser.add_argument("--net", metavar="NAME", help="of FILE:LINE, this net of the file")
+    parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="of FILE:LINE, set a parameter")
 
 
 def _bench(parser: ArgumentParser) -> None:

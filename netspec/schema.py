@@ -109,7 +109,7 @@ class Rest:
 
 @record
 class Argument:
-    """An argument: its name in the language (`except` of the attribute `except_`), the bare words it takes, what it counts."""
+    """An argument: its name in the language (`except` of the attribute `except_`), the bare words it takes, what it counts, its type."""
 
     name: str
     attribute: str
@@ -118,6 +118,7 @@ class Argument:
     words: tuple[str, ...]
     counted: str | None
     is_rest: bool
+    annotation: Any
 
     @property
     def required(self) -> bool:
@@ -225,8 +226,10 @@ def _argument(attribute: str, annotation: Any, default: object) -> Argument:
     details = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     counted = next((item for item in details if isinstance(item, str)), None)
     rest = next((item for item in details if isinstance(item, Rest)), None)
-    read = _reader(annotation if rest is None else rest.kind)
-    return Argument(attribute.removesuffix("_"), attribute, read, default, tuple(_words(annotation)), counted, rest is not None)
+    kind = annotation if rest is None else rest.kind
+    return Argument(
+        attribute.removesuffix("_"), attribute, _reader(kind), default, tuple(_words(annotation)), counted, rest is not None, kind
+    )
 
 
 def _words(annotation: Any) -> Iterator[str]:
