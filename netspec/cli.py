@@ -114,12 +114,13 @@ def predict(given: Namespace) -> int:
 
 
 def show(given: Namespace) -> int:
-    """Print a stage of the compiler."""
+    """Print a stage of the compiler, or a picture of the net."""
     from netspec.model import find_model
     from netspec.show import show as text_of
 
     chosen = find_model(given.file, given.net, dict(given.set))
-    print(text_of(chosen, given.emit, target=given.target, mode=given.mode, batch=given.batch, layout=given.layout), end="")
+    options = {"target": given.target, "mode": given.mode, "batch": given.batch, "layout": given.layout, "unfold": given.unfold}
+    print(text_of(chosen, given.emit, **options), end="")
     return FINE
 
 
@@ -257,7 +258,9 @@ def _training(parser: ArgumentParser) -> None:
 
 
 def _show(parser: ArgumentParser) -> None:
-    parser.add_argument("--emit", choices=("ast", "graph", "optimised", "program", "source"), default="graph")
+    stages = ("ast", "graph", "optimised", "program", "source", "dot", "mermaid", "svg")
+    parser.add_argument("--emit", choices=stages, default="graph")
+    parser.add_argument("--unfold", action="store_true", help="of a picture: every layer of every block")
     parser.add_argument("--mode", choices=("infer", "train"), default="infer")
     _batch(parser)
     _layout(parser)

@@ -10,6 +10,7 @@ from netspec.diagnostics import UserError
 from netspec.graph import text as graph_text
 from netspec.graph.graph import Graph
 from netspec.model import Model, tiled_images
+from netspec.picture import picture
 from netspec.runtime.host import host_target
 from netspec.schedule import text as program_text
 from netspec.schedule.cuda import schedule_cuda
@@ -21,14 +22,26 @@ from netspec.syntax.text import text as tree_text
 from netspec.targets import sources
 from netspec.targets.cuda.source import source as cuda_source
 
-Emit = Literal["ast", "graph", "optimised", "program", "source"]
+Emit = Literal["ast", "graph", "optimised", "program", "source", "dot", "mermaid", "svg"]
 
 
 def show(
-    model: Model, emit: Emit, *, target: str | None = None, mode: str = "infer", batch: int | None = None, layout: Order | None = None
+    model: Model,
+    emit: Emit,
+    *,
+    target: str | None = None,
+    mode: str = "infer",
+    batch: int | None = None,
+    layout: Order | None = None,
+    unfold: bool = False,
 ) -> str:
-    """A stage of a net as text: `ast`, `graph` (layers), `optimised` (formulas after all passes), `program`, `source` (modules)."""
+    """A stage of a net as text: `ast`, `graph` (layers), `optimised` (formulas after all passes), `program`, `source` (modules).
+
+    Or a picture of its layers: `dot`, `mermaid`, `svg`, with `unfold` all of them.
+    """
     match emit:
+        case "dot" | "mermaid" | "svg":
+            return picture(model.net, emit, unfold=unfold)
         case "ast":
             return tree_text(parse(model.source.text, model.source.file))
         case "graph":

@@ -127,7 +127,10 @@ def _rows(build: Build) -> Iterator[Row]:
     for item in build.applied[: build.sound]:
         facts = item.facts
         field = item.reach.pixels if item.reach else None
-        yield Row(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output, facts.params, facts.macs, field, facts.pads)
+        yield Row(
+            *(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output),
+            *(facts.params, facts.macs, field, facts.pads, item.frame),
+        )
 
 
 def _plan(net: CheckedNet, work: Elaborator, trained: Mapping[str, tree.Train]) -> TrainPlan | None:

@@ -22,13 +22,16 @@ def call_block(at: Application, block: tree.Block) -> Current:
     given = gather(what, at.found.arguments, at.arguments, place.scope)
     if isinstance(given, Poison):
         return POISON
-    scope = Scope(place.scope.context, None, _frame(at, block, given), entry=at.current)
+    frame = _frame(at, block, given)
+    scope = Scope(place.scope.context, None, frame, entry=at.current)
     if not bind_formals(what, block.formals, given, scope, missing_at=at.step.name.span):
         return POISON
     place.build.budget.enter()
     path, own = place.line.block(name)
-    weights = place.build.weights
+    weights, outer = place.build.weights, place.build.frame
+    place.build.frame = frame
     value = at.run(block.body.items, at.current, Place(place.build, scope, own, own, passes=place.passes))
+    place.build.frame = outer
     place.line.close(path, name, place.build.weights > weights)
     if place.owner is not None:
         for label, found in scope.labels.items():

@@ -6,6 +6,7 @@ from netspec.diagnostics import Span
 from netspec.elaborate.facts import Facts, Library
 from netspec.elaborate.limits import Budget
 from netspec.elaborate.naming import Path
+from netspec.elaborate.problems import Frame
 from netspec.elaborate.reach import Reach, of_input
 from netspec.elaborate.values import Current, Labelled, Tensor
 from netspec.graph.graph import Graph, Node
@@ -22,6 +23,8 @@ class Applied:
     path: Path
     span: Span
     reach: Reach | None
+    frame: Frame | None = None
+    """The call of a block that it stands in."""
 
 
 class Build:
@@ -36,6 +39,7 @@ class Build:
         self.weights = 0
         self.sound: int | None = None  # how many layers stood when the first step failed
         self.where: Span | None = None  # the step at work, for what exceeds a limit
+        self.frame: Frame | None = None  # the block at work
 
     def input(self, name: str, shape: Shape, span: Span) -> Tensor:
         """Add an input of the net. They all come before the first layer."""
@@ -51,7 +55,7 @@ class Build:
         self.budget.layer()
         self.weights += len(facts.weights)
         reach = of_input(facts.output) if facts.rearranges and self.is_input(inputs[0]) else _reach(facts, inputs)
-        self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach))
+        self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach, self.frame))
         return Tensor(len(self.inputs) + len(self.applied) - 1, facts.output, span, reach)
 
     def value_name(self, number: int) -> str:

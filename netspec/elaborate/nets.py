@@ -180,7 +180,7 @@ class Elaborator:
             found = gather(signature(net.name.text, net.formals), (), item.arguments, self.top)
             if isinstance(found, Poison):
                 return POISON, None
-            frame = frame or Frame(net.name.text, tuple(found.values()), item.span)
+            frame = frame or Frame(net.name.text, tuple(found.values()), item.span, of_net=True)
             given = found | given
             item = self.file.nets[item.template.text]
         return given, frame

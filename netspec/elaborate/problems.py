@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Fix, Label, Severity, Source, Span
-from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor, show
+from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor, Value, show
 from netspec.records import record
 
 MOST: Final = 50
@@ -28,13 +28,19 @@ class Frame:
     input: Current = None
     outer: Frame | None = None
     depth: int = 1
+    of_net: bool = False
+
+    @property
+    def call(self) -> str:
+        """`basic(128, stride=2)`."""
+        given = ", ".join(f"{item.name}={_shown(item.value)}" if item.name else _shown(item.value) for item in self.arguments)
+        return f"{self.name}({given})" if given else self.name
 
     def __str__(self) -> str:
         """`in basic(128, stride=2), called at residual.net:13:3, input [64, 32, 32]`."""
-        given = ", ".join(f"{item.name}={show(item.value)}" if item.name else show(item.value) for item in self.arguments)
         place = f"{self.span.file}:{self.span.line}:{self.span.column}"
         reads = f", input {show(self.input)}" if isinstance(self.input, Tensor) else ""
-        return f"in {self.name}{f'({given})' if given else ''}, called at {place}{reads}"
+        return f"in {self.call}, called at {place}{reads}"
 
     def notes(self) -> list[str]:
         """One note per level, the innermost first."""
@@ -44,6 +50,15 @@ class Frame:
             found.append(str(frame))
             frame = frame.outer
         return found if len(found) <= 8 else [*found[:4], f".. {len(found) - 7} more calls ..", *found[-3:]]
+
+
+def _shown(value: Value) -> str:
+    """A value as a call has it: two numbers as a window, `7x7`."""
+    match value:
+        case (int() as height, int() as width) if height > 0 and width > 0:
+            return f"{height}x{width}"
+        case _:
+            return show(value)
 
 
 class Problems:

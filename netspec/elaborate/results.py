@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.elaborate.memory import Memory
+from netspec.elaborate.problems import Frame
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape
 from netspec.records import record
@@ -25,6 +26,8 @@ class Row:
     macs: int
     receptive_field: tuple[int, ...] | None
     pads: tuple[tuple[int, int], ...] | None
+    frame: Frame | None = None
+    """The call of a block that it stands in."""
 
 
 @record

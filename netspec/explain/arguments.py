@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from netspec.schema import Argument, Bound, Schema
 
@@ -93,7 +93,7 @@ def value(item: object) -> str:
         case (int(), int()) if min(item) > 0:
             return f"{item[0]}x{item[1]}"
         case tuple():
-            return f"({', '.join(map(value, item))})"
+            return f"({', '.join(map(value, cast('tuple[object, ...]', item)))})"
         case float():
             return f"{item:g}"
         case Schema():

@@ -53,7 +53,8 @@ def setting(name: str) -> str | None:
     takes = [*found.calls, *found.words]
     if takes:
         out += ["", "takes", *(f"  {item}" if item in found.words else f"  {arguments.signature(found.calls[item])}" for item in takes)]
-    later = sorted(found.later | (set(found.words) - set(map(str, found.built)) if found.built else set()))
+    unbuilt = [word for word in found.words if found.built and word not in found.built]
+    later = [*sorted(found.later), *unbuilt]
     if later or found.refused:
         out += ["", f"in the language, and not built yet: {', '.join(later) or 'the whole setting'}"]
     return "\n".join(out)

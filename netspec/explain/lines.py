@@ -134,7 +134,7 @@ def _again(same: Sequence[Applied]) -> Iterator[str]:
     yield ""
     yield f"  the same step makes {len(same) - 1} more:"
     rows = [(item.node.name, " and ".join(str(list(shape)) for shape in item.facts.inputs), item.facts) for item in same[1 : _MOST + 1]]
-    wide, reads = (max(len(row[k]) for row in rows) for k in range(2))
+    wide, reads = max(len(name) for name, _, _ in rows), max(len(shapes) for _, shapes, _ in rows)
     for name, shapes, facts in rows:
         parts = [f"{facts.params:,} parameters" if facts.params else "", f"{facts.macs:,} multiplications" if facts.macs else ""]
         told = f"   {', '.join(part for part in parts if part)}" if any(parts) else ""
