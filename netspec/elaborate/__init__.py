@@ -126,10 +126,9 @@ def _rows(build: Build) -> Iterator[Row]:
     """Of each layer before the first step that failed."""
     for item in build.applied[: build.sound]:
         facts = item.facts
-        field = item.reach.pixels if item.reach else None
         yield Row(
             *(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output),
-            *(facts.params, facts.macs, field, facts.pads, item.frame),
+            *(facts.params, facts.macs, item.reach, facts.pads, item.frame),
         )
 
 

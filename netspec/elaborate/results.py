@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.elaborate.memory import Memory
 from netspec.elaborate.problems import Frame
+from netspec.elaborate.reach import Reach
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape
 from netspec.records import record
@@ -15,7 +16,9 @@ from netspec.training import TrainPlan
 
 @record
 class Row:
-    """A layer of the report. Sizes are of one sample; `receptive_field` is in pixels of the input per axis, None for what has no axes."""
+    """A layer of the report. Sizes are of one sample; `reach` is how far it looks back, None for what has no axes, and `receptive_field`
+    that in whole pixels of the input per axis. `frame` is the call of a block that it stands in.
+    """
 
     path: str
     kind: str
@@ -24,10 +27,14 @@ class Row:
     output: Shape
     params: int
     macs: int
-    receptive_field: tuple[int, ...] | None
+    reach: Reach | None
     pads: tuple[tuple[int, int], ...] | None
     frame: Frame | None = None
-    """The call of a block that it stands in."""
+
+    @property
+    def receptive_field(self) -> tuple[int, ...] | None:
+        """Whole pixels of the input."""
+        return self.reach.pixels if self.reach else None
 
 
 @record

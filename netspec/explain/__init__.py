@@ -31,10 +31,10 @@ def explain(topic: str | None, settings: Mapping[str, Setting] | None = None, *,
 
 def _of_name(name: str) -> str:
     known = {**LAYERS, **LOSSES}
-    if (layer := known.get(name)) is not None:
-        return layers.text(layer)
-    if (found := declarations.find(name)) is not None:
-        return declarations.text(*found)
+    found = [layers.text(known[name])] if name in known else []
+    found += [declarations.text(*item) for item in [declarations.find(name)] if item]  # `pad` is both
+    if found:
+        return "\n\n".join(found)
     if (told := declarations.setting(name)) is not None:
         return told
     if (meant := layer_meant(name, known)) is not None:

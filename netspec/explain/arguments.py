@@ -13,8 +13,9 @@ _SIGNS = {"at least": ">=", "at most": "<=", "greater than": ">", "less than": "
 
 
 def signature(model: type[Schema]) -> str:
-    """`conv(c, k, stride=1, pad=0)`."""
-    given = [name if item.required else f"{name}={value(item.default)}" for name, item in model.arguments().items()]
+    """`conv(c, k, stride=1, pad=0)`; `..` is what follows from the rest."""
+    defaults = {name: ".." if item.default is None else value(item.default) for name, item in model.arguments().items()}
+    given = [name if item.required else f"{name}={defaults[name]}" for name, item in model.arguments().items()]
     return f"{model.name}({', '.join(given)})" if given else model.name
 
 

@@ -101,25 +101,34 @@ def fields(reads: Sequence[Reach | None], looks: Sequence[Look | None], reach: R
     if all(before == reach for before in reads):
         yield f"as before: {_pixels(reach)}"
         return
-    names = _AXES.get(len(reach.fields) + 1, ("",) * len(reach.fields))
-    same = len(set(zip(reach.fields, reach.jumps, strict=True))) == 1
-    for k, name in enumerate(names[:1] if same else names):
-        prefix = "" if same else f"{name}: "
-        told = [_recurrence(before, look, k) for before, look in zip(reads, looks, strict=True) if before is not None and look is not None]
-        best = [text for size, text in told if size == max(size for size, _ in told)]
-        yield f"{prefix}{best[0]}"
+    told = [found for before, look in zip(reads, looks, strict=True) if before and look for found in [_recurrences(before, look)]]
+    widest = [found for found in told if all(size == field for (size, _), field in zip(found, reach.fields, strict=True))]
+    if not widest:
+        yield f"{_pixels(reach)}"
+        return
+    lines = [text for _, text in widest[0]]
+    names = _AXES.get(len(lines) + 1, ("",) * len(lines))
+    yield from lines[:1] if len(set(lines)) == 1 else [f"{name}: {text}" for name, text in zip(names, lines, strict=True)]
+
+
+def _recurrences(before: Reach, look: Look) -> list[tuple[Size, str]]:
+    return [_recurrence(before, look, k) for k in range(len(look))]
 
 
 def _recurrence(before: Reach, look: Look, k: int) -> tuple[Size, str]:
     field, jump = before.fields[k], before.jumps[k]
     stride, window = look[k]
     found = field + (window - 1) * jump
-    text = f"{_size(field)} + ({_size(window)} - 1) x {_size(jump)} = {_size(found)} pixels of the input; "
+    text = f"{_size(field)} + ({_size(window)} - 1) x {_size(jump)} = {_size(found)} {_unit(before)} of the input; "
     return found, f"{text}neighbours are {_size(jump)} x {_size(stride)} = {_size(jump * stride)} apart"
 
 
 def _pixels(reach: Reach) -> str:
-    return f"{'x'.join(map(str, dict.fromkeys(reach.pixels)))} pixels of the input"
+    return f"{'x'.join(map(str, dict.fromkeys(reach.pixels)))} {_unit(reach)} of the input"
+
+
+def _unit(reach: Reach) -> str:
+    return "pixels" if len(reach.fields) > 1 else "steps"
 
 
 def _size(value: Size) -> str:

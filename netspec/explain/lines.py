@@ -16,7 +16,6 @@ from netspec.elaborate.reach import Reach, of_input
 from netspec.explain.arguments import call
 from netspec.explain.arithmetic import counts, fields, sizes
 from netspec.graph.graph import Node
-from netspec.graph.types import Shape
 from netspec.records import record
 from netspec.syntax.parse import parse
 
@@ -56,22 +55,12 @@ def on_line(net: CheckedNet, file: str, line: int) -> list[Applied]:
 
 
 def applied(net: CheckedNet) -> Iterator[Applied]:
-    """Every layer of a net with its facts and reach, recomputed from its graph."""
-    if net.graph is None:
-        return
-    library, graph = Library(), net.graph
-    shapes: dict[str, Shape] = dict(net.inputs)
+    """Every layer of a net with its facts and reach."""
+    library = Library()
     reaches: dict[str, Reach | None] = {name: of_input(shape) for name, shape in net.inputs.items()}
-    for node in graph.layers:
-        facts = library.facts(node.layer, tuple(shapes[name] for name in node.inputs))
-        reads = tuple(reaches[name] for name in node.inputs)
-        reach: Reach | None = None
-        for before, look in zip(reads, facts.looks, strict=True):
-            if before is not None and look is not None:
-                through = before.through(look)
-                reach = through if reach is None else reach.widest(through)
-        shapes[node.output.name], reaches[node.output.name] = facts.output, reach
-        yield Applied(node, facts, reads, reach)
+    for node, row in zip(net.graph.layers if net.graph else (), net.rows, strict=False):
+        reaches[node.output.name] = row.reach
+        yield Applied(node, library.facts(node.layer, row.inputs), tuple(reaches[name] for name in node.inputs), row.reach)
 
 
 def _line(source: Source, line: int) -> str:
