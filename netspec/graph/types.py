@@ -43,10 +43,13 @@ class Value:
 
 @record
 class Init:
-    """How a weight starts: uniform in [-scale, scale], normal with deviation `scale`, or everywhere `scale`."""
+    """How a weight starts: uniform in [-scale, scale], normal with deviation `scale`, everywhere `scale`, `scale` or -`scale` with even
+    odds, or as the numbers of `values`: row-major, those of the last axes, repeated over the first ones.
+    """
 
-    kind: Literal["uniform", "normal", "constant"]
-    scale: float
+    kind: Literal["uniform", "normal", "constant", "sign", "values"]
+    scale: float = 1.0
+    values: tuple[float, ...] = ()
 
 
 ZEROS, ONES = Init("constant", 0.0), Init("constant", 1.0)

@@ -29,6 +29,8 @@ def _sizes(weight: Weight) -> tuple[int, ...]:
 def _drawn(name: str, shape: tuple[int, ...], init: Init, seed: int) -> NDArray[np.float32]:
     if init.kind == "constant":
         return np.full(shape, init.scale, np.float32)
+    if init.kind == "values":
+        return np.tile(np.array(init.values, np.float32), int(np.prod(shape)) // len(init.values)).reshape(shape)
     stream = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     count = int(np.prod(shape))
     value = np.empty(count, np.float32)
@@ -40,6 +42,8 @@ def _drawn(name: str, shape: tuple[int, ...], init: Init, seed: int) -> NDArray[
                 here[...] = (2 * first.next(len(here)) - 1) * init.scale
             case "normal":  # Box and Muller 1958
                 here[...] = np.sqrt(-2 * np.log1p(-first.next(len(here)))) * np.cos(2 * np.pi * second.next(len(here))) * init.scale
+            case "sign":
+                here[...] = np.where(first.next(len(here)) < 0.5, -init.scale, init.scale)
             case _:
                 assert_never(init.kind)
     return value.reshape(shape)
