@@ -83,9 +83,40 @@ def _dense(_site: Site) -> Function:
 
 def _bn(site: Site) -> Function:
     normalise, training, momentum, eps = functional().batch_norm, site.training, site.layer.momentum, site.layer.eps
-    return lambda inputs, own: normalise(
-        inputs[0], own["mean"], own["var"], own["scale"], own["shift"], training, momentum, eps
-    )  # fmt: skip
+    return _by_channel(site, lambda x, own: normalise(x, own["mean"], own["var"], own["scale"], own["shift"], training, momentum, eps))
+
+
+def _by_channel(site: Site, function: Callable[[Any, Mapping[str, Any]], Any]) -> Function:
+    """A function of [n, c, ..], also for [n, t, f], whose channels come last."""
+    if len(site.shapes[0]) != 2:
+        return lambda inputs, own: function(inputs[0], own)
+    return lambda inputs, own: function(inputs[0].movedim(2, 1), own).movedim(1, 2)
+
+
+def _layernorm(site: Site) -> Function:
+    normalise, eps = functional().layer_norm, site.layer.eps
+
+    def last(x: Any, own: Mapping[str, Any]) -> Any:
+        return normalise(x, x.shape[-1:], own["scale"], own["shift"], eps)
+
+    if len(site.shapes[0]) < 3:
+        return lambda inputs, own: last(inputs[0], own)
+    return lambda inputs, own: last(inputs[0].movedim(1, -1), own).movedim(-1, 1)
+
+
+def _groupnorm(site: Site) -> Function:
+    normalise, groups, eps = functional().group_norm, site.layer.groups, site.layer.eps
+    return _by_channel(site, lambda x, own: normalise(x, groups, own["scale"], own["shift"], eps))
+
+
+def _lrn(site: Site) -> Function:
+    normalise, n, alpha, beta, k = functional().local_response_norm, site.layer.n, site.layer.alpha, site.layer.beta, site.layer.k
+    return _by_channel(site, lambda x, own: normalise(x, n, alpha, beta, k))
+
+
+def _prelu(site: Site) -> Function:
+    prelu = functional().prelu
+    return _by_channel(site, lambda x, own: prelu(x, own["slope"]))
 
 
 def _maxpool(site: Site) -> Function:
@@ -104,6 +135,50 @@ def _avgpool(site: Site) -> Function:
     assert (top, left) == (bottom, right), "PyTorch pads averages alike on both sides"
     ceil, count = site.layer.ceil, site.layer.count_pad
     return lambda inputs, own: pool(inputs[0], k, stride, (top, left), ceil, count)
+
+
+def _summed(site: Site) -> Callable[[Any], Any]:
+    """The sums of all windows."""
+    pool, (k, stride), pad, ceil = functional().avg_pool2d, site.window, _padding(site, 0.0), site.layer.ceil
+    padding = site.even or (0, 0)
+    return lambda x: pool(pad(x), k, stride, padding, ceil, divisor_override=1)
+
+
+def _subsample(site: Site) -> Function:
+    summed = _summed(site)
+    return lambda inputs, own: summed(inputs[0]) * own["scale"][:, None, None] + own["shift"][:, None, None]
+
+
+def _lppool(site: Site) -> Function:
+    summed = _summed(site)
+    return lambda inputs, own: summed(inputs[0] ** 2).sqrt()
+
+
+def _gausspool(site: Site) -> Function:
+    library, convolve, (k, stride), pad = torch(), functional().conv2d, site.window, _padding(site, 0.0)
+    padding, channels = site.even or (0, 0), site.shapes[0][0]
+
+    def bell(size: int) -> Any:
+        centre = (size - 1) / 2
+        away = (library.arange(size, dtype=library.float64) - centre) / (site.layer.sigma or 0.3 * (centre - 1) + 0.8)
+        return library.softmax(-0.5 * away**2, 0)
+
+    kernel = library.outer(bell(k[0]), bell(k[1])).expand(channels, 1, *k)
+    return lambda inputs, own: convolve(pad(inputs[0]), kernel.to(inputs[0]), None, stride, padding, 1, channels)
+
+
+def _rbf(_site: Site) -> Function:
+    return lambda inputs, own: ((inputs[0][:, None] - own["codes"]) ** 2).sum(-1)
+
+
+def _gram(site: Site) -> Function:
+    steps = len(site.shapes[0]) == 2
+
+    def products(x: Any) -> Any:
+        flat = x.movedim(2, 1) if steps else x.flatten(2)
+        return flat @ flat.movedim(1, 2)
+
+    return lambda inputs, own: products(inputs[0])
 
 
 def _broadcast(inputs: list[Any]) -> list[Any]:
@@ -163,7 +238,19 @@ _LAYERS: dict[str, Callable[[Site], Function]] = {
     "gap": lambda _site: lambda inputs, own: inputs[0].mean((2, 3)),
     "flatten": lambda _site: lambda inputs, own: inputs[0].flatten(1),
     "dropout": lambda _site: lambda inputs, own: inputs[0],
-    "softmax": lambda _site: lambda inputs, own: inputs[0].softmax(1),
+    "droppath": lambda _site: lambda inputs, own: inputs[0],
+    "softmax": lambda site: _by_channel(site, lambda x, own: x.softmax(1)),
+    "logsoftmax": lambda site: _by_channel(site, lambda x, own: x.log_softmax(1)),
+    "layernorm": _layernorm,
+    "groupnorm": _groupnorm,
+    "lrn": _lrn,
+    "subsample": _subsample,
+    "lppool": _lppool,
+    "gausspool": _gausspool,
+    "rbf": _rbf,
+    "gram": _gram,
+    "prelu": _prelu,
+    "stanh": lambda site: lambda inputs, own: site.layer.amplitude * (site.layer.slope * inputs[0]).tanh(),
     "relu": _rectifier("relu"),
     "relu6": _rectifier("relu6"),
     "leaky_relu": _pointwise("leaky_relu", "slope"),
@@ -173,6 +260,9 @@ _LAYERS: dict[str, Callable[[Site], Function]] = {
     "gelu": _pointwise("gelu"),
     "silu": _pointwise("silu"),
     "hardswish": _pointwise("hardswish"),
+    "hardsigmoid": lambda _site: lambda inputs, own: functional().relu6(inputs[0] + 3) / 6,  # its own gradient has 1/6 in 24 bits alone
+    "selu": _pointwise("selu"),
+    "softplus": _pointwise("softplus"),
     "add": _add,
     "mul": lambda _site: lambda inputs, own: _joined(inputs, lambda a, b: a * b),
     "max": _max,

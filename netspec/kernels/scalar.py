@@ -271,6 +271,11 @@ def sigmoid(x: Expr) -> Expr:
     return call("sigmoid", x)
 
 
+def softplus(x: Expr) -> Expr:
+    """log(1 + exp(x)), finite everywhere."""
+    return call("softplus", x)
+
+
 def erf(x: Expr) -> Expr:
     """The error function."""
     return call("erf", x)

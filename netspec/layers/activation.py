@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import sqrt
 from typing import ClassVar
 
-from netspec.graph.types import Computation, Example, Layer, Shape
+from netspec.graph.types import Computation, Example, Init, Layer, Shape, TensorType, Weight
 from netspec.kernels.formula import Tensor, d, each
-from netspec.kernels.scalar import Expr, call, erf, expm1, maximum, minimum, select, sigmoid, tanh
+from netspec.kernels.scalar import Expr, call, erf, expm1, maximum, minimum, select, sigmoid, softplus, tanh
 from netspec.layers.arguments import PositiveFloat
-from netspec.layers.inputs import axes_of, dimension_of
+from netspec.layers.inputs import axes_of, channel, dimension_of
 
 
 class Activation(Layer):
@@ -95,6 +95,36 @@ class Elu(Activation):
     def derivative(self, y: Expr) -> Expr:
         """alpha * exp(x) is y + alpha."""
         return select(call("gt", y, 0.0), 1.0, y + self.alpha)
+
+
+class Selu(Activation):
+    """elu times a scale, with the alpha and the scale that keep mean 0 and variance 1 from layer to layer (Klambauer et al. 2017)."""
+
+    name: ClassVar[str] = "selu"
+    SCALE: ClassVar[float] = 1.0507009873554804934193349852946
+    FLOOR: ClassVar[float] = SCALE * 1.6732632423543772848170429916717
+
+    def scalar(self, x: Expr) -> Expr:
+        """scale * x or scale * alpha * (exp(x) - 1)."""
+        return select(call("gt", x, 0.0), self.SCALE * x, self.FLOOR * expm1(x))
+
+    def derivative(self, y: Expr) -> Expr:
+        """scale * alpha * exp(x) is y + scale * alpha."""
+        return select(call("gt", y, 0.0), self.SCALE, y + self.FLOOR)
+
+
+class Softplus(Activation):
+    """log(1 + exp(x)), a smooth relu (Dugas et al. 2001)."""
+
+    name: ClassVar[str] = "softplus"
+
+    def scalar(self, x: Expr) -> Expr:
+        """log(1 + exp(x))."""
+        return softplus(x)
+
+    def derivative(self, y: Expr) -> Expr:
+        """sigmoid(x) is 1 - exp(-y)."""
+        return -expm1(-y)
 
 
 class Sigmoid(Activation):
@@ -189,3 +219,46 @@ class Crelu(Layer):
         behind = tuple(axis + inputs[0][place - 1] if k == place else axis for k, axis in enumerate(axes))
         x, y = Tensor("x")[axes], Tensor("y")
         return Computation((each(y[axes], maximum(0.0, x)), each(y[behind], maximum(0.0, -x))))
+
+
+class Hardsigmoid(Activation):
+    """relu6(x + 3) / 6 (Howard et al. 2019)."""
+
+    name: ClassVar[str] = "hardsigmoid"
+
+    def scalar(self, x: Expr) -> Expr:
+        """relu6(x + 3) / 6."""
+        return minimum(6.0, maximum(0.0, x + 3)) * (1 / 6)
+
+    def derivative(self, y: Expr) -> Expr:
+        """1/6 where the result lies between 0 and 1."""
+        return select(call("gt", y, 0.0), select(call("lt", y, 1.0), 1 / 6, 0.0), 0.0)
+
+
+class Prelu(Layer):
+    """x, or slope * x where x is negative, with a trained slope for each channel (He et al. 2015), or a single one if it is `shared`."""
+
+    name: ClassVar[str] = "prelu"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((3, 2, 4),)),
+        Example({"shared": True}, ((5,),)),
+        Example({}, ((4, 3),)),
+    )
+
+    shared: bool = False
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape."""
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """slope [c], or [1]."""
+        slopes = 1 if self.shared else inputs[0][channel(inputs[0])]
+        return (Weight("slope", TensorType((slopes,)), Init("constant", 0.25)),)
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y = x where x > 0, else slope[c] * x."""
+        axes = axes_of(inputs[0])
+        x, y = Tensor("x")[axes], Tensor("y")[axes]
+        slope = Tensor("slope")[0 if self.shared else axes[1 + channel(inputs[0])]]
+        return Computation((each(y, select(call("gt", x, 0.0), x, slope * x)),))

@@ -35,3 +35,8 @@ Padding = Margin | Literal["half", "same"]
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width from the short form."""
     return (value, value) if isinstance(value, int) else value
+
+
+def divisors(count: int) -> str:
+    """The divisors of a number, for a message: `1, 2, 3, 6`."""
+    return ", ".join(str(item) for item in range(1, min(count, 1024) + 1) if count % item == 0)

@@ -29,6 +29,8 @@ _LAYERS: Final = _names(
         "groupnorm": "groupnormalization gn",
         "maxpool": "maxpooling pool pooling",
         "avgpool": "avgpooling averagepool averagepooling meanpool",
+        "lppool": "lpnormpool l2pool",
+        "prelu": "parametricrelu",
         "gap": "globalaveragepool globalaveragepooling globalavgpool adaptiveavgpool",
         "gmp": "globalmaxpool globalmaxpooling adaptivemaxpool",
         "up": "upsample upsampling interpolate",
@@ -50,6 +52,7 @@ _LAYERS: Final = _names(
 _ARGUMENTS: Final = _names(
     {
         "c": "filters outchannels numoutput channels outplanes",
+        "n": "size localsize depthradius",
         "units": "outfeatures numoutput output nhidden",
         "k": "kernel kernelsize kernelshape ksize poolsize windowsize window size",
         "stride": "strides subsampling subsample",

@@ -22,6 +22,11 @@ def axes_of(shape: Shape) -> tuple[Axis, ...]:
     return (Axis("n", N), *(Axis(letter, extent) for letter, extent in zip(LETTERS[len(shape)], shape, strict=True)))
 
 
+def channel(shape: Shape) -> int:
+    """Which dimension counts channels: f of [f] and [t, f], c of [c, h, w]."""
+    return 1 if len(shape) == 2 else 0
+
+
 BATCH = RuntimeScalar("N")
 """How many samples the batch really holds, of the places it was compiled for."""
 
@@ -34,19 +39,6 @@ def present(n: Axis, value: Expr) -> Expr:
 def show(shape: Shape) -> str:
     """`[16, 12, 12]`."""
     return str(list(shape))
-
-
-def picture(layer: str, shape: Shape) -> tuple[int, int, int]:
-    """Channels, height and width of an input that must have them."""
-    match shape:
-        case (c, h, w):
-            return c, h, w
-        case (t, f):
-            help = f"declare the input as a picture of one channel: [1, {t}, {f}]"
-            raise ShapeError(f"`{layer}` along the steps of [t, f] is not built yet, got {show(shape)}", code="E0209", help=help)
-        case _:
-            help = f"put `{layer}` before `flatten`, `gap` and `dense`"
-            raise ShapeError(f"`{layer}` needs a picture [c, h, w], got {show(shape)}", code="E0202", help=help)
 
 
 def windowed(layer: str, shape: Shape) -> tuple[int, tuple[int, ...]]:
@@ -69,16 +61,11 @@ def in_order(channels: Sequence[T], places: Sequence[T]) -> tuple[T, ...]:
 def dimension_of(shape: Shape, axis: str | None, code: str) -> int:
     """Which dimension of a sample the letter names; without one that of the channels: c, or f where there is no c."""
     letters = LETTERS[len(shape)]
-    axis = axis or ("c" if "c" in letters else "f")
+    axis = axis or letters[channel(shape)]
     if axis not in letters:
         known = ", ".join(f"`{letter}`" for letter in letters)
         raise ShapeError(f"{show(shape)} has no dimension `{axis}`", code=code, argument="axis", help=f"its dimensions are {known}")
     return letters.index(axis)
-
-
-def channels_first(layer: str, shape: Shape) -> tuple[int, ...]:
-    """The shape itself if its first dimension is the channels: [c, h, w] or [f]."""
-    return shape if len(shape) == 1 else picture(layer, shape)
 
 
 def kaiming(fan_in: int) -> Init:

@@ -1,15 +1,18 @@
-"""Normalisation."""
+"""Normalisation: by the statistics of the batch, of each sample, or of neighbouring channels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import prod
 from typing import ClassVar
 
-from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, TensorType, Weight
-from netspec.kernels.affine import Axis
+from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
+from netspec.kernels.affine import Axis, Extent, N
 from netspec.kernels.formula import Formula, Tensor, d, each, total
-from netspec.kernels.scalar import Expr, maximum, sqrt_
-from netspec.layers.arguments import PositiveFloat, Share
-from netspec.layers.inputs import BATCH, axes_of, channels_first, present
+from netspec.kernels.scalar import Access, Expr, exp, log, maximum, sqrt_
+from netspec.layers.arguments import PositiveFloat, PositiveInt, Share, divisors
+from netspec.layers.inputs import BATCH, axes_of, channel, present
+from netspec.records import record
 
 
 class Bn(Layer):
@@ -20,6 +23,7 @@ class Bn(Layer):
         Example({}, ((3, 4, 5),)),
         Example({}, ((6,),)),
         Example({"eps": 1e-3, "momentum": 0.3}, ((2, 3, 3),)),
+        Example({}, ((4, 3),)),
     )
 
     eps: PositiveFloat = 1e-5
@@ -27,11 +31,11 @@ class Bn(Layer):
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
-        return channels_first(self.name, inputs[0])
+        return inputs[0]
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """scale and shift are trained; mean and var are running averages. All [c]."""
-        type = TensorType(inputs[0][:1])
+        type = _per_channel(inputs[0])
         return (
             Weight("scale", type, ONES),
             Weight("shift", type, ZEROS),
@@ -45,14 +49,14 @@ class Bn(Layer):
         if training:
             updates = {"mean": "next_mean", "var": "next_var"}
             return Computation((*self._statistics(axes), _normalised(axes)), self._gradients(axes), updates)
-        c = axes[1]
+        c = _channels(axes)
         x, y, scale, shift, mean, var = map(Tensor, ("x", "y", "scale", "shift", "mean", "var"))
         factor = scale[c] / sqrt_(var[c] + self.eps)
         return Computation((each(y[axes], (x[axes] - mean[c]) * factor + shift[c]),))
 
     def _statistics(self, axes: tuple[Axis, ...]) -> tuple[Formula, ...]:
         """Mean and variance of the samples that are really there, and the next running averages (of the unbiased variance)."""
-        n, c, *_ = axes
+        n, c = axes[0], _channels(axes)
         count = _count(axes)
         x, mean, var, next_mean, next_var = map(Tensor, ("x", "mean", "var", "next_mean", "next_var"))
         summed, batch_mean, squares, batch_var, inverse = map(Tensor, ("sum", "batch_mean", "squares", "batch_var", "inverse"))
@@ -70,7 +74,7 @@ class Bn(Layer):
 
     def _gradients(self, axes: tuple[Axis, ...]) -> tuple[Formula, ...]:
         """dx = scale * inverse * (dy - mean(dy) - z * mean(dy * z)), with z = (x - mean) * inverse; the derived form cancels."""
-        n, c, *_ = axes
+        n, c = axes[0], _channels(axes)
         x, dy, dx, dscale, dshift = map(Tensor, ("x", d("y"), d("x"), d("scale"), d("shift")))
         scale, batch_mean, inverse, dy_sum, dy_dot = map(Tensor, ("scale", "batch_mean", "inverse", "dy_sum", "dy_dot"))
         z = (x[axes] - batch_mean[c]) * inverse[c]
@@ -85,15 +89,200 @@ class Bn(Layer):
 
 
 def _normalised(axes: tuple[Axis, ...]) -> Formula:
-    c = axes[1]
+    c = _channels(axes)
     x, y, scale, shift, batch_mean, inverse = map(Tensor, ("x", "y", "scale", "shift", "batch_mean", "inverse"))
     return each(y[axes], (x[axes] - batch_mean[c]) * (scale[c] * inverse[c]) + shift[c])
 
 
+def _channels(axes: tuple[Axis, ...]) -> Axis:
+    """The axis of the channels, of those of a whole batch."""
+    return next(axis for axis in axes if axis.name in {"c", "f"})
+
+
+def _per_channel(shape: Shape) -> TensorType:
+    return TensorType((shape[channel(shape)],))
+
+
 def _count(axes: tuple[Axis, ...]) -> Expr:
     """How many elements of a channel the batch holds."""
-    pixels = 1
-    for axis in axes[2:]:
-        assert isinstance(axis.extent, int)
-        pixels *= axis.extent
-    return BATCH * pixels
+    return BATCH * _size(axis for axis in axes[1:] if axis != _channels(axes))
+
+
+def _size(axes: Iterable[Axis]) -> int:
+    return prod(axis.extent for axis in axes if isinstance(axis.extent, int))
+
+
+# ── by the statistics of each sample ─────────────────────────────────────────────────────────────
+
+
+@record
+class Seen:
+    """How a norm sees its input: the dimensions and axes of x, the axes along which statistics differ, those of the weights."""
+
+    view: tuple[Extent, ...]
+    axes: tuple[Axis, ...]
+    kept: tuple[Axis, ...]
+    channels: tuple[Axis, ...]
+
+    def whole(self, name: str) -> Access:
+        """An element of a tensor of the input's shape."""
+        return Tensor(name).view(*self.view)[self.axes] if len(self.channels) > 1 else Tensor(name)[self.axes]
+
+    def statistic(self, name: str) -> Access:
+        """An element of a statistic."""
+        return Tensor(name)[self.kept]
+
+    def weight(self, name: str) -> Access:
+        """An element of a weight, or of its gradient."""
+        whole = Tensor(name).view(*(axis.extent for axis in self.channels)) if len(self.channels) > 1 else Tensor(name)
+        return whole[self.channels]
+
+
+class SampleNorm(Layer):
+    """y = (x - mean) / sqrt(var + eps) * scale + shift by the statistics of the sample itself, in training and inference alike."""
+
+    eps: PositiveFloat = 1e-5
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape."""
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """scale and shift, both [c]."""
+        type = _per_channel(inputs[0])
+        return Weight("scale", type, ONES), Weight("shift", type, ZEROS)
+
+    def seen(self, shape: Shape) -> Seen:
+        """Which elements share their statistics."""
+        raise NotImplementedError
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """Mean and variance in two passes; dx = inverse * (g - mean(g) - z * mean(g * z)) with g = dy * scale: the derived one cancels."""
+        see = self.seen(inputs[0])
+        x, y, dx, dy = map(see.whole, ("x", "y", d("x"), d("y")))
+        scale, shift, dscale, dshift = map(see.weight, ("scale", "shift", d("scale"), d("shift")))
+        summed, mean, squares, inverse, back, dot = map(see.statistic, ("sum", "mean", "squares", "inverse", "back", "dot"))
+        share = 1 / _size(axis for axis in see.axes if axis not in see.kept)
+        centred, z = x - mean, (x - mean) * inverse
+        forward = (
+            total(summed, x),
+            each(mean, summed * share),
+            total(squares, centred * centred),
+            each(inverse, 1 / sqrt_(squares * share + self.eps)),
+            each(y, z * scale + shift),
+        )
+        backward = (
+            total(back, dy * scale),
+            total(dot, dy * scale * z),
+            total(dshift, dy),
+            total(dscale, dy * z),
+            each(dx, inverse * (dy * scale - back * share - z * (dot * share))),
+        )
+        return Computation(forward, backward)
+
+
+class Layernorm(SampleNorm):
+    """Normalisation over the channels (Ba et al. 2016): of [f], of each step of [t, f], of each pixel of [c, h, w] (Liu et al. 2022).
+
+    For statistics of a whole picture, `groupnorm(1)`.
+    """
+
+    name: ClassVar[str] = "layernorm"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((6,),)),
+        Example({"eps": 1e-3}, ((4, 3),)),
+        Example({}, ((5, 2, 3),)),
+    )
+
+    def seen(self, shape: Shape) -> Seen:
+        """The channels of a place share theirs."""
+        axes = axes_of(shape)
+        c = _channels(axes)
+        return Seen((N, *shape), axes, tuple(axis for axis in axes if axis != c), (c,))
+
+
+class Groupnorm(SampleNorm):
+    """Normalisation over groups of neighbouring channels and all their places (Wu & He 2018); with one group, over the whole sample."""
+
+    name: ClassVar[str] = "groupnorm"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"groups": 2}, ((6, 2, 3),)),
+        Example({"groups": 1}, ((4, 2, 2),)),
+        Example({"groups": 3}, ((6,),)),
+        Example({"groups": 2, "eps": 1e-3}, ((3, 4),)),
+    )
+
+    groups: PositiveInt = 32
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape, whose channels the groups divide."""
+        channels = inputs[0][channel(inputs[0])]
+        if channels % self.groups:
+            message = f"groups={self.groups} does not divide {channels} channels"
+            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
+        return inputs[0]
+
+    def seen(self, shape: Shape) -> Seen:
+        """The channels of a group share theirs, wherever they are."""
+        axes = axes_of(shape)
+        n, c = axes[0], _channels(axes)
+        if self.groups == 1:
+            return Seen((N, *shape), axes, (n,), (c,))
+        split = Axis("g", self.groups), Axis(c.name, shape[channel(shape)] // self.groups)
+        seen = tuple(part for axis in axes for part in (split if axis == c else (axis,)))
+        return Seen(tuple(axis.extent for axis in seen), seen, (n, split[0]), split)
+
+
+class Lrn(Layer):
+    """Local response normalisation: x over a power of the squares of the n channels around it (Krizhevsky et al. 2012).
+
+    As PyTorch and Caffe have it, `alpha` is divided by `n` and `k` is 1. The paper's numbers are `lrn(5, alpha=5e-4, k=2)` so.
+    """
+
+    name: ClassVar[str] = "lrn"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((7, 2, 3),)),
+        Example({"n": 4, "alpha": 0.5, "beta": 0.6, "k": 2.0}, ((5, 2, 2),)),
+        Example({"n": 3, "alpha": 1.0}, ((3, 4),)),
+    )
+
+    n: PositiveInt = 5
+    alpha: PositiveFloat = 1e-4
+    beta: PositiveFloat = 0.75
+    k: PositiveFloat = 1.0
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape."""
+        return inputs[0]
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y[c] = x[c] / base[c]^beta, base[c] = k + alpha/n * sum over a < n of x[c + a - n//2]^2.
+
+        dx[c] = dy[c] / base[c]^beta - 2*alpha*beta/n * x[c] * (sum of dy * y / base over the channels whose windows hold c).
+        """
+        axes = axes_of(inputs[0])
+        before, after = self.n // 2, (self.n - 1) // 2
+        x, y, square, summed, share, spread, dx, dy = (
+            Tensor(name)[axes] for name in ("x", "y", "square", "sum", "share", "spread", d("x"), d("y"))
+        )
+        base = self.k + self.alpha / self.n * summed
+        factor = 2 * self.alpha * self.beta / self.n
+        return Computation(
+            (each(square, x * x), total(summed, _around("square", axes, self.n, before)), each(y, x * _power(base, self.beta))),
+            (
+                each(share, dy * y / base),
+                total(spread, _around("share", axes, self.n, after)),
+                each(dx, dy * _power(base, self.beta) - factor * x * spread),
+            ),
+        )
+
+
+def _around(name: str, axes: tuple[Axis, ...], count: int, before: int) -> Access:
+    """A tensor at so many neighbouring channels, of which `before` come before the own one; zero beyond the first and the last."""
+    c, a = _channels(axes), Axis("a", count)
+    return Tensor(name, "zero")[tuple(c + a - before if axis == c else axis for axis in axes)]
+
+
+def _power(base: Expr, beta: float) -> Expr:
+    """base^-beta. The usual 3/4 is two square roots and a quotient, at most 2 units in the last place off; others go by the logarithm."""
+    return sqrt_(sqrt_(base)) / base if beta == 0.75 else exp(-beta * log(base))

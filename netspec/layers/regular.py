@@ -30,3 +30,27 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return Computation((each(y, x),))
         return Computation((each(y, select(call("ge", random(0, axes), self.rate), x * (1 / (1 - self.rate)), 0.0)),))
+
+
+class Droppath(Layer):
+    """Stochastic depth: in training, a whole sample is zero with probability `rate`, else scaled by 1/(1 - rate) (Huang et al. 2016).
+
+    The identity in inference. It stands at the end of the branch of a residual block.
+    """
+
+    name: ClassVar[str] = "droppath"
+    examples: ClassVar[tuple[Example, ...]] = (Example({"rate": 0.4}, ((9,),)), Example({"rate": 0.5}, ((3, 2, 4),)))
+
+    rate: Share = 0.5
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The input's shape."""
+        return inputs[0]
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y = x / (1 - rate) where the sample's random number reaches the rate, else 0."""
+        axes = axes_of(inputs[0])
+        x, y = Tensor("x")[axes], Tensor("y")[axes]
+        if not training or self.rate == 0:
+            return Computation((each(y, x),))
+        return Computation((each(y, select(call("ge", random(0, axes[:1]), self.rate), x * (1 / (1 - self.rate)), 0.0)),))

@@ -26,7 +26,7 @@ def main(count: int, first: int = 0) -> int:
     worst, apart, tried, failures = dict.fromkeys(names, (0.0, -1)), dict.fromkeys(names, 0.0), Counter[str](), list[str]()
     start = time.monotonic()
     for seed in range(first, first + count):
-        order, images, name = ORDERS[seed // 3 % 2], IMAGES[seed // 6 % 4], names[seed % len(names)]
+        order, images, name = ORDERS[seed // len(names) % 2], IMAGES[seed // (2 * len(names)) % 4], names[seed % len(names)]
         tried[name] += 1
         try:
             found = check_net(random_net(seed), order, images=images, batch=32, seed=seed)

@@ -1,4 +1,6 @@
-"""Random small nets of three templates: chains, residual nets with batch norm, and branches that join. A seed makes the same net again."""
+"""Random small nets of four templates: chains, residual nets with batch norm, branches that join, and chains with the norms, slopes and
+pools that the others do not have. A seed makes the same net again.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,31 @@ def branches(random: Random, words: Vocabulary) -> Graph:
     return net.graph("branches")
 
 
-TEMPLATES: tuple[Callable[[Random, Vocabulary], Graph], ...] = (chain, residual, branches)
+def normalised(random: Random, words: Vocabulary) -> Graph:
+    """Convolutions, normalised by sample or by channel; rarer activations; pools that are sums; whole branches dropped."""
+    net = Builder((random.choice(words.channels), random.choice(words.sizes), random.choice(words.sizes)))
+    x = "image"
+    for _ in range(random.randint(1, 2)):
+        x = _convolution(net, x, random, words)
+        channels = net.shapes[x][0]
+        groups = [count for count in range(1, channels + 1) if channels % count == 0 and (words.wide or count == 2)]
+        norms: tuple[tuple[str, dict[str, object]], ...] = (
+            ("layernorm", {}), ("groupnorm", {"groups": random.choice(groups)}), ("lrn", {"n": 3, "alpha": random.choice((1e-4, 1.0))})
+        )  # fmt: skip
+        name, arguments = random.choice(norms)
+        y = net.add(
+            random.choice(("prelu", "selu", "softplus", "hardsigmoid") if words.wide else ("prelu",)), net.add(name, x, **arguments)
+        )
+        x = net.add("add", x, net.add("droppath", y, rate=0.25)) if random.random() < 0.5 else y
+        if min(net.shapes[x][1:]) >= 4:
+            x = net.add(random.choice(("subsample", "lppool", "gausspool")), x, k=2, **_overlapping(random, words))
+    x = net.add("dense", net.add("flatten", x), units=CLASSES)
+    if random.random() < 0.5:
+        net.add("logsoftmax", x)
+    return net.graph("normalised")
+
+
+TEMPLATES: tuple[Callable[[Random, Vocabulary], Graph], ...] = (chain, residual, branches, normalised)
 
 
 def random_net(seed: int, wide: bool = True) -> Graph:

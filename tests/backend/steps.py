@@ -72,7 +72,7 @@ def apart_from_pytorch(net: Graph, *, images: int = 5, seed: int = 0) -> float:
     import torch
 
     tensors = tensors_of(net, images, seed)
-    dropped = any(node.layer.name == "dropout" for node in net.layers)
+    dropped = any(node.layer.name in {"dropout", "droppath"} for node in net.layers)
     theirs = {name: torch.tensor(value) for name, value in tensors.items()}
     trained = [] if dropped else [weight.name for weight in net.weights if weight.role == "trainable"]
     for name in trained:

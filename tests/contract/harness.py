@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from netspec.passes.lower import Lower
 from netspec.runtime import reference
 
 Array = NDArray[np.float64]
+Twin = Callable[[ModuleType, Mapping[str, Any]], Any]
+"""From torch and its tensors, by our local names, to the result."""
 BATCH = 3
 
 
@@ -79,3 +83,19 @@ def check_gradients(graph: Graph, tensors: Mapping[str, Array], scalars: Mapping
             ]
             expected, actual = (ends[0] - ends[1]) / (2 * step), float(np.sum(values[d(name)] * direction))
             np.testing.assert_allclose(actual, expected, atol=1e-5, rtol=1e-3, err_msg=f"{graph.nodes[0].name} by {name}")
+
+
+def compare(
+    torch: ModuleType, layer: Layer, shapes: tuple[Shape, ...], twin: Twin, tensors: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Hold value and gradients against PyTorch's; returns what the reference computed."""
+    graph = probed(layer, shapes)
+    tensors = tensors or random_tensors(graph)
+    ours = reference.run(graph, tensors)
+    theirs = {name: torch.tensor(value, requires_grad=name in differentiable(graph)) for name, value in tensors.items()}
+    result = twin(torch, theirs)
+    (result * theirs["probe"]).sum().backward()
+    np.testing.assert_allclose(ours["y"], result.detach().numpy(), rtol=1e-8, atol=1e-8)
+    for name in differentiable(graph):
+        np.testing.assert_allclose(ours[d(name)], theirs[name].grad.numpy(), rtol=1e-8, atol=1e-8, err_msg=name)
+    return ours

@@ -73,6 +73,9 @@ TWINS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "gelu": ({}, "gelu", {}),
     "silu": ({}, "silu", {}),
     "hardswish": ({}, "hardswish", {}),
+    "hardsigmoid": ({}, "hardsigmoid", {}),
+    "selu": ({}, "selu", {}),
+    "softplus": ({}, "softplus", {}),
 }
 
 

@@ -37,6 +37,17 @@ def test_groups_divide_channels() -> None:
     assert found.help == "divisors of both: 1, 2"
 
 
+def test_groups_of_a_norm_divide_its_channels() -> None:
+    found = error("groupnorm", (6, 8, 8), groups=4)
+    assert (found.code, found.argument) == ("E0205", "groups")
+    assert (found.message, found.help) == ("groups=4 does not divide 6 channels", "divisors: 1, 2, 3, 6")
+
+
+def test_a_vector_has_no_places_for_a_gram_matrix() -> None:
+    found = error("gram", (6,))
+    assert (found.code, found.message) == ("E0202", "`gram` needs places to sum over, got [6]")
+
+
 def test_dense_needs_a_vector() -> None:
     found = error("dense", (16, 12, 12), units=10)
     assert (found.code, found.message) == ("E0202", "`dense` needs a vector, got [16, 12, 12]")
@@ -89,13 +100,6 @@ def test_concatenation_along_a_dimension_that_is_not_there() -> None:
 def test_more_padding_than_half_a_pool() -> None:
     found = error("maxpool", (8, 4, 4), k=3, pad=2)
     assert (found.argument, found.help) == ("pad", "at most `pad=(1, 1)`, or `pad=half`")
-
-
-@pytest.mark.parametrize("name", ["bn"])
-def test_steps_of_features_are_not_built_yet(name: str) -> None:
-    found = error(name, (98, 40))
-    assert found.code == "E0209"
-    assert found.help == "declare the input as a picture of one channel: [1, 98, 40]"
 
 
 def test_along_steps_windows_are_one_number() -> None:

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import cycle, product
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from harness import Array, differentiable, probed, random_tensors
+from harness import compare, probed, random_tensors
 
-from netspec.graph.types import Layer, Shape
-from netspec.kernels.formula import d
+from netspec.graph.types import Shape
 from netspec.layers import LAYERS
 from netspec.layers.arguments import pair
-from netspec.runtime import reference
 
 pytestmark = pytest.mark.parity
-
-Twin = Callable[[ModuleType, Mapping[str, Any]], Any]
-"""From torch and its tensors, by our local names, to the result."""
-
-
-@pytest.fixture(scope="session")
-def torch() -> ModuleType:
-    return pytest.importorskip("torch")
-
-
-def compare(
-    torch: ModuleType, layer: Layer, shapes: tuple[Shape, ...], twin: Twin, tensors: Mapping[str, Array] | None = None
-) -> dict[str, Array]:
-    """Hold value and gradients against PyTorch's; returns what the reference computed."""
-    graph = probed(layer, shapes)
-    tensors = tensors or random_tensors(graph)
-    ours = reference.run(graph, tensors)
-    theirs = {name: torch.tensor(value, requires_grad=name in differentiable(graph)) for name, value in tensors.items()}
-    result = twin(torch, theirs)
-    (result * theirs["probe"]).sum().backward()
-    np.testing.assert_allclose(ours["y"], result.detach().numpy(), rtol=1e-8, atol=1e-8)
-    for name in differentiable(graph):
-        np.testing.assert_allclose(ours[d(name)], theirs[name].grad.numpy(), rtol=1e-8, atol=1e-8, err_msg=name)
-    return ours
 
 
 def sides(pad: Any, size: tuple[int, int], k: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> list[int]:

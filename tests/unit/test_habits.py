@@ -116,5 +116,6 @@ def test_names_from_elsewhere_lead_to_what_there_is() -> None:
     assert layer_meant("transformer", LAYERS) is None
     assert argument_meant("alpha", ["slope"]) == "slope"
     assert argument_meant("size", ["units"]) is None
+    assert (argument_meant("size", ["n", "k"]), argument_meant("size", ["c", "k"])) == ("n", "k")
     assert instead_of("input_shape") is not None
     assert instead_of("stride") is None
