@@ -208,7 +208,7 @@ class Groupnorm(SampleNorm):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"groups": 2}, ((6, 2, 3),)),
         Example({"groups": 1}, ((4, 2, 2),)),
-        Example({"groups": 3}, ((6,),)),
+        Example({"groups": 2}, ((8,),)),
         Example({"groups": 2, "eps": 1e-3}, ((3, 4),)),
     )
 
