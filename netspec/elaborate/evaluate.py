@@ -7,7 +7,7 @@ from typing import Final
 
 from netspec.diagnostics import Fix, did_you_mean, nearest
 from netspec.elaborate.arithmetic import FUNCTIONS, OP_ONLY, Trouble, binary, bounded, joined, number, size, truth, whole
-from netspec.elaborate.scope import UNBUILT, Scope
+from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import (
     ANY,
     POISON,
@@ -168,8 +168,6 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
         return POISON
     if name == "training":
         return not_yet("`training`", expr, scope)
-    if name in UNBUILT:
-        return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
     message, span = f"unknown name `{name}`", expr.name.span
     if (meant := _ELSEWHERE.get(name)) is not None:
         help = f"write `{meant}`" if meant else "leave the argument out: its default is taken"
@@ -205,8 +203,6 @@ def _call(expr: tree.Reference, scope: Scope) -> Value:
         raise Trouble(f"the function `{name}` stands only in an `op`")
     if scope.poisoned(name):
         return POISON
-    if name in UNBUILT:
-        return scope.report("E0602", f"layer `{name}` is not built yet", expr.span)
     help = did_you_mean(name, [*FUNCTIONS, *scope.context.file.steps()])
     return scope.report("E0102", f"unknown function or layer `{name}`", expr.name.span, help=help)
 

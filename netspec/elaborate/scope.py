@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from netspec.diagnostics import Fix, Label, Span
 from netspec.elaborate.limits import Budget
@@ -13,14 +12,6 @@ from netspec.elaborate.problems import Frame, Problems
 from netspec.elaborate.values import POISON, Callable, Current, Labelled, Poison, Value
 from netspec.layers import LAYERS
 from netspec.syntax import tree
-
-_LANGUAGE: Final = (
-    "conv convt dense bn lrn layernorm groupnorm maxpool avgpool lppool gausspool subsample gap gmp up pad crop slice shuffle flatten "
-    "reshape dropout droppath gram rbf softmax logsoftmax relu relu6 leaky_relu prelu elu selu crelu sigmoid tanh stanh softplus gelu silu "
-    "hardswish hardsigmoid add mul max concat"
-)
-UNBUILT: Final = frozenset(_LANGUAGE.split()) - frozenset(LAYERS)
-"""Layers of the language that have no class yet."""
 
 
 @dataclass

@@ -9,7 +9,6 @@ from netspec.elaborate.evaluate import not_yet
 from netspec.elaborate.merges import merge
 from netspec.elaborate.misfits import argument_span, producer
 from netspec.elaborate.place import Application, Place, Runner, mark
-from netspec.elaborate.scope import UNBUILT
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, describe
 from netspec.graph.types import Layer, ShapeError
 from netspec.layers import LOSSES, layer_meant
@@ -49,11 +48,9 @@ def _unknown(step: tree.Call, place: Place, chain: tree.Chain) -> Poison:
         return not_yet("`share`", step, scope)
     if name in scope.context.file.nets:
         return not_yet(f"the net `{name}` called as a block", step.name, scope)
-    if name in UNBUILT:
-        return scope.report("E0602", f"layer `{name}` is not built yet", span, help="this version of netspec does not have it")
     if name in LOSSES:
         return scope.report("E0101", f"`{name}` is a loss, not a step of a net", span, help=f"in a `train` block: `loss = {name}`")
-    known = [*scope.context.file.steps(), *UNBUILT]
+    known = list(scope.context.file.steps())
     message = f"unknown layer or block `{name}`"
     if meant := layer_meant(name, known):
         return scope.report("E0101", message, span, help=f"here it is called `{meant}`", fix=Fix(span, meant))

@@ -6,7 +6,7 @@ from math import gcd, prod
 from typing import Annotated, ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
-from netspec.layers.arguments import Channels, NaturalInt, Padding, Pair, PositiveInt, Window
+from netspec.layers.arguments import Channels, NaturalInt, Padding, Pair, PositiveInt, Window, divisors
 from netspec.layers.correlation import Correlation, forward, linked, links_of, transposed
 from netspec.layers.inputs import in_order, kaiming, windowed
 from netspec.layers.window import Slide, slides, transposed_slides
@@ -38,10 +38,8 @@ class Convolution(Layer):
     def divided(self, channels: int) -> None:
         """Raise a ShapeError unless the groups divide the channels of input and result."""
         if channels % self.groups or self.c % self.groups:
-            common = gcd(channels, self.c)
-            both = ", ".join(str(item) for item in range(1, min(common, 1024) + 1) if common % item == 0)
             message = f"groups={self.groups} does not divide {channels} -> {self.c} channels"
-            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors of both: {both}")
+            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors of both: {divisors(gcd(channels, self.c))}")
 
     def parameters(self, shape: tuple[int, ...], fan_in: int) -> tuple[Weight, ...]:
         """The weights: kernels of this shape, and the bias."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
 from math import e, prod
+from operator import mul
 from typing import ClassVar
 
 from netspec.graph.types import ZEROS, Computation, Example, Init, Shape, TensorType, Weight
-from netspec.kernels.affine import Axis
+from netspec.kernels.affine import size_of
 from netspec.kernels.formula import Formula, Tensor, each, total
 from netspec.kernels.scalar import call, exp, expression, select, sqrt_
 from netspec.layers.arguments import PositiveFloat
-from netspec.layers.inputs import axes_of
+from netspec.layers.inputs import axes_of, channel
 from netspec.layers.pool import Pool
+from netspec.layers.window import axes_along
 
 
 class Subsample(Pool):
@@ -24,26 +28,21 @@ class Subsample(Pool):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"k": 2}, ((3, 6, 4),)),
         Example({"k": 3, "stride": 2, "pad": 1}, ((2, 7, 6),)),
+        Example({"k": 2}, ((6, 3),)),
     )
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """scale and shift, both [c]."""
         elements = prod(slide.kernel for slide in self._slides(inputs[0]))
-        type = TensorType(inputs[0][:1])
+        type = TensorType((inputs[0][channel(inputs[0])],))
         return Weight("scale", type, Init("constant", 1 / elements)), Weight("shift", type, ZEROS)
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y[n, c, h, w] = scale[c] * sum over a, b of x[n, c, h*stride + a - pad, ..] + shift[c]."""
-        height, width = self._slides(inputs[0])
-        n, c, h, w, a, b = self._axes(inputs[0])
-        x = Tensor("x", "never" if height.inside and width.inside else "zero")
-        y, summed, scale, shift = map(Tensor, ("y", "sum", "scale", "shift"))
-        return Computation(
-            (
-                total(summed[n, c, h, w], x[n, c, height.index(h, a), width.index(w, b)]),
-                each(y[n, c, h, w], summed[n, c, h, w] * scale[c] + shift[c]),
-            )
-        )
+        kept, _, x = self._accesses(inputs[0], "zero")
+        c = kept[1 + channel(inputs[0])]
+        y, summed, scale, shift = Tensor("y")[kept], Tensor("sum")[kept], Tensor("scale")[c], Tensor("shift")[c]
+        return Computation((total(summed, x), each(y, summed * scale + shift)))
 
 
 class Lppool(Pool):
@@ -53,23 +52,16 @@ class Lppool(Pool):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"k": 2}, ((3, 6, 4),)),
         Example({"k": 3, "stride": 2, "pad": 1}, ((2, 7, 6),)),
+        Example({"k": 3, "stride": 2}, ((7, 2),)),
     )
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y[n, c, h, w] = sqrt(sum over a, b of x[n, c, h*stride + a - pad, ..]^2)."""
-        height, width = self._slides(inputs[0])
-        n, c, h, w, a, b = self._axes(inputs[0])
+        kept, _, read = self._accesses(inputs[0], "zero")
         whole = axes_of(inputs[0])
-        x, y, square, summed = map(Tensor, ("x", "y", "square", "sum"))
-        seen = Tensor("square", "never" if height.inside and width.inside else "zero")
-        total_here = summed[n, c, h, w]
-        return Computation(
-            (
-                each(square[whole], x[whole] * x[whole]),
-                total(total_here, seen[n, c, height.index(h, a), width.index(w, b)]),
-                each(y[n, c, h, w], select(call("eq", total_here, 0.0), 0.0, sqrt_(total_here))),
-            )
-        )
+        x, square, y, summed = Tensor("x")[whole], Tensor("square")[whole], Tensor("y")[kept], Tensor("sum")[kept]
+        root = select(call("eq", summed, 0.0), 0.0, sqrt_(summed))
+        return Computation((each(square, x * x), total(summed, replace(read, tensor="square")), each(y, root)))
 
 
 class Gausspool(Pool):
@@ -82,24 +74,21 @@ class Gausspool(Pool):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"k": 3, "stride": 2, "pad": 1}, ((2, 7, 6),)),
         Example({"k": (4, 3), "sigma": 0.7}, ((3, 8, 7),)),
+        Example({"k": 3, "stride": 2}, ((7, 2),)),
     )
 
     sigma: PositiveFloat | None = None
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
-        """y[n, c, h, w] = sum over a, b of x[n, c, h*stride + a - pad, ..] * row[a] * column[b]."""
-        height, width = self._slides(inputs[0])
-        n, c, h, w, a, b = self._axes(inputs[0])
-        x = Tensor("x", "never" if height.inside and width.inside else "zero")
-        y, row, column = map(Tensor, ("y", "row", "column"))
-        weighted = x[n, c, height.index(h, a), width.index(w, b)] * (row[a] * column[b])
-        return Computation((self._bell("row", a), self._bell("column", b), total(y[n, c, h, w], weighted)))
-
-    def _bell(self, name: str, tap: Axis) -> Formula:
-        """The weights along one axis of the window; their sum is 1."""
-        assert isinstance(tap.extent, int)
-        centre = (tap.extent - 1) / 2
-        fall = -0.5 / (self.sigma or 0.3 * (centre - 1) + 0.8) ** 2
-        whole = sum(e ** (fall * (k - centre) ** 2) for k in range(tap.extent))
-        away = expression(tap) - centre
-        return each(Tensor(name)[tap], exp(fall * (away * away)) * (1 / whole))
+        """y[n, c, h, w] = sum over a, b of x[n, c, h*stride + a - pad, ..] * share * bell_a[a] * bell_b[b]."""
+        kept, _, x = self._accesses(inputs[0], "zero")
+        _, taps = axes_along(self._slides(inputs[0]))
+        bells, share = list[Formula](), 1.0
+        for tap in taps:
+            centre = (size_of((tap.extent,)) - 1) / 2
+            fall = -0.5 / (self.sigma or 0.3 * (centre - 1) + 0.8) ** 2
+            away = expression(tap) - centre
+            bells.append(each(Tensor(f"bell_{tap}")[tap], exp(fall * (away * away))))
+            share /= sum(e ** (fall * (k - centre) ** 2) for k in range(size_of((tap.extent,))))
+        weight = reduce(mul, (bell.out for bell in bells), expression(share))
+        return Computation((*bells, total(Tensor("y")[kept], x * weight)))

@@ -45,7 +45,6 @@ def test_each_broken_file_has_the_one_error_of_its_name(name: str, code: str) ->
     [
         ("rellu", "E0101", "unknown layer or block `rellu`", "rellu"),
         ("cross_entropy", "E0101", "`cross_entropy` is a loss, not a step of a net", "cross_entropy"),
-        ("gmp", "E0602", "layer `gmp` is not built yet", "gmp"),
         ("conv(cc, 3)", "E0102", "unknown name `cc`", "cc"),
         ("conv(4, 3, pad=hlaf)", "E0102", "unknown name `hlaf`", "hlaf"),
         ("conv(4, 3, pad=foo(1))", "E0102", "unknown function or layer `foo`", "foo"),
