@@ -76,6 +76,28 @@ def train(given: Namespace) -> int:
     return FINE
 
 
+def fmt(given: Namespace) -> int:
+    """Bring specs into canonical layout; comments stay, and so does what the text says."""
+    from netspec.diagnostics import Source
+    from netspec.tools import formatting
+
+    if "-" in given.files:
+        print(formatting.reformat(Source("<stdin>", sys.stdin.read()), annotate=given.annotate).after, end="")
+        return FINE
+    code = FINE
+    for path in formatting.files(given.files):
+        try:
+            changed = formatting.reformat_file(path, annotate=given.annotate, write=not given.check)
+        except SpecError as error:
+            print(error, file=sys.stderr)
+            code = WRONG
+            continue
+        if changed:
+            print(f"{'would reformat' if given.check else 'reformatted'} {path}")
+            code = WRONG if given.check else code
+    return code
+
+
 def leave(code: int) -> NoReturn:
     """End at once: a thread that computes is not waited for."""
     import os
@@ -204,6 +226,7 @@ def arguments() -> ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     table = (
         ("check", check, _spec, _check),
+        ("fmt", fmt, _fmt),
         ("train", train, _spec_or_none, _training),
         ("eval", evaluate, _run_folder, _threads),
         ("predict", predict, _run_folder, _predict),
@@ -240,6 +263,12 @@ def _net(parser: ArgumentParser) -> None:
 
 def _check(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json", "md"), default="table")
+
+
+def _fmt(parser: ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="specs, folders of specs, or - for standard input")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that would change")
+    parser.add_argument("--annotate", action="store_true", help="write `:: [c, h, w]` behind the statements of nets")
 
 
 def _predict(parser: ArgumentParser) -> None:

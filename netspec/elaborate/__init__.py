@@ -110,6 +110,7 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Ma
         {address: build.value_name(number) for address, number in addresses(build.labels).items()},
         tuple(_rows(build)),
         graph,
+        ends=build.ends,
     )
     plan = _plan(net, work, trained)
     if graph is None:

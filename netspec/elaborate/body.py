@@ -13,7 +13,7 @@ from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole,
 from netspec.elaborate.place import Place
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.steps import call
-from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Value, show, tensor_of
+from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, show, tensor_of
 from netspec.records import record
 from netspec.syntax import tree
 
@@ -77,6 +77,8 @@ def _chain(chain: tree.Chain, current: Current, place: Place, label: Labelled | 
                 assert_never(step)
         if current is POISON and place.build.sound is None:
             place.build.sound = len(place.build.applied)
+    if place.level == "net" and isinstance(current, Tensor):
+        place.build.ends[chain.span] = current.shape
     return current
 
 

@@ -36,6 +36,7 @@ class Build:
         self.applied: list[Applied] = []
         self.outputs: dict[str, Current] = {}
         self.labels: dict[str, Labelled] = {}
+        self.ends: dict[Span, Shape] = {}  # what the chains of the net's own statements end with
         self.weights = 0
         self.sound: int | None = None  # how many layers stood when the first step failed
         self.where: Span | None = None  # the step at work, for what exceeds a limit

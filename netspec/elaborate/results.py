@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.elaborate.memory import Memory
@@ -52,7 +52,8 @@ class Expectation:
 class CheckedNet:
     """A net. With errors in it, `graph` and `memory` are None, and the rows end before the first layer that is wrong.
 
-    `outputs` and `labels` lead to names of values in the graph; labels are addresses, `down[2].keep`.
+    `outputs` and `labels` lead to names of values in the graph; labels are addresses, `down[2].keep`. `ends`: the shapes with which the
+    chains of its statements end.
     """
 
     name: str
@@ -64,6 +65,7 @@ class CheckedNet:
     graph: Graph | None = None
     memory: Memory | None = None
     plan: TrainPlan | None = None
+    ends: dict[Span, Shape] = field(default_factory=dict[Span, Shape])
 
     @property
     def params(self) -> int:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import cast
+from typing import Final, cast
 
 from netspec.diagnostics import Span
 from netspec.syntax.tree import Name, Spec
 
+_PLACE: Final = re.compile(r" @[0-9]+:[0-9]+$", re.MULTILINE)
 
-def text(spec: Spec) -> str:
-    """The tree, the same text for equal trees."""
-    return "\n".join(line for item in spec.declarations for line in _lines(item, "")) + "\n"
+
+def text(spec: Spec, *, places: bool = True) -> str:
+    """The tree, the same text for equal trees; without places, for trees that mean the same."""
+    found = "\n".join(line for item in spec.declarations for line in _lines(item, "")) + "\n"
+    return found if places else " ".join(_PLACE.sub("", found).split())
 
 
 def _lines(node: object, label: str, depth: int = 0) -> Iterator[str]:

@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench": STAGES | {"compiler", "model"},
     "profile": STAGES | {"compiler", "model", "bench"},
     "ahead": STAGES | {"model", "trainer", "data"},
+    "tools": STAGES | {"checking", "report"},
     "api": STAGES | {"compiler", "model", "trainer"},
 }
 ANYTHING = {"cli", "__main__", "__init__"}
@@ -68,6 +69,7 @@ CHECK = (
     "diagnostics",
     "settings",
     "sources",
+    "tools",
 )
 
 
