@@ -8,40 +8,15 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from netspec import settings as environment
+from netspec import spec_commands
 from netspec.diagnostics import SpecError, UsageError, UserError
-
-if TYPE_CHECKING:
-    from netspec.report import Report
 
 FINE, WRONG, USAGE, OURS, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: fine, errors in the net or the data, in the command, in netspec; Ctrl-C."""
 SPEC = "a spec, or the name of a bundled net, e.g. resnet50"
-
-
-def check(given: Namespace) -> int:
-    """Check a spec: shapes, parameters, MACs, receptive fields, memory, expectations."""
-    from netspec import checking
-
-    report = checking.check_file(given.file, dict(given.set), net=given.net, target=given.target)
-    if given.format == "json":
-        print(report.to_json())
-    else:
-        show_report(report, markdown=given.format == "md")
-    return FINE if report.ok else WRONG
-
-
-def show_report(report: Report, *, markdown: bool) -> None:
-    """Tables on standard output, diagnostics on standard error, in colour where that is a terminal."""
-    from netspec.report import highlight
-
-    if tables := report.to_markdown() if markdown else report.to_text(colour=environment.colour(sys.stdout)):
-        print(tables, flush=True)
-    if report.diagnostics:
-        problems = report.problems()
-        print(highlight(problems) if environment.colour(sys.stderr) else problems, file=sys.stderr)
 
 
 def train(given: Namespace) -> int:
@@ -74,28 +49,6 @@ def train(given: Namespace) -> int:
     if not given.quiet:
         print(f"saved in {training.folder}")
     return FINE
-
-
-def fmt(given: Namespace) -> int:
-    """Bring specs into canonical layout; comments stay, and so does what the text says."""
-    from netspec.diagnostics import Source
-    from netspec.tools import formatting
-
-    if "-" in given.files:
-        print(formatting.reformat(Source("<stdin>", sys.stdin.read()), annotate=given.annotate).after, end="")
-        return FINE
-    code = FINE
-    for path in formatting.files(given.files):
-        try:
-            changed = formatting.reformat_file(path, annotate=given.annotate, write=not given.check)
-        except SpecError as error:
-            print(error, file=sys.stderr)
-            code = WRONG
-            continue
-        if changed:
-            print(f"{'would reformat' if given.check else 'reformatted'} {path}")
-            code = WRONG if given.check else code
-    return code
 
 
 def leave(code: int) -> NoReturn:
@@ -225,8 +178,8 @@ def arguments() -> ArgumentParser:
     parser = ArgumentParser(prog="netspec", description="Check, train and run neural networks written as short specs.", allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     table = (
-        ("check", check, _spec, _check),
-        ("fmt", fmt, _fmt),
+        ("check", spec_commands.check, _spec, spec_commands.check_arguments),
+        ("fmt", spec_commands.fmt, spec_commands.fmt_arguments),
         ("train", train, _spec_or_none, _training),
         ("eval", evaluate, _run_folder, _threads),
         ("predict", predict, _run_folder, _predict),
@@ -259,16 +212,6 @@ def _net(parser: ArgumentParser) -> None:
     parser.add_argument("--net", metavar="NAME", help="only this net of the file")
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
     parser.add_argument("--target", metavar="NAME", help="avx512, avx2, neon, plain, cuda_sm90; this machine's own if left out")
-
-
-def _check(parser: ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("table", "json", "md"), default="table")
-
-
-def _fmt(parser: ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="specs, folders of specs, or - for standard input")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that would change")
-    parser.add_argument("--annotate", action="store_true", help="write `:: [c, h, w]` behind the statements of nets")
 
 
 def _predict(parser: ArgumentParser) -> None:

@@ -64,6 +64,21 @@ class Report:
         """Tables for a page."""
         return "\n\n".join("\n".join(_markdown(net, self._expected(net))) for net in self.nets)
 
+    def to_concise(self) -> str:
+        """The diagnostics, a line each, as editors and `grep` like them: `file:line:column: error[E0201]: message`."""
+        lines = (f"{_place(item.span)}: {item.severity}[{item.code}]: {item.message}" for item in self.diagnostics)
+        return "\n".join(" ".join(line.split("\n")) for line in lines)
+
+    def to_github(self) -> str:
+        """The diagnostics as commands of GitHub's workflows, which put them beside the lines of a pull request."""
+        return "\n".join(map(_github, self.diagnostics))
+
+    def summary(self) -> str:
+        """How many errors and warnings there are."""
+        errors = sum(item.severity == "error" for item in self.diagnostics)
+        counts = ((errors, "error"), (len(self.diagnostics) - errors, "warning"))
+        return ", ".join(f"{count or 'no'} {what}{'s' * (count != 1)}" for count, what in counts)
+
     def _expected(self, net: CheckedNet) -> list[Expectation]:
         return [item for item in self.expectations if item.net == net.name]
 
@@ -138,6 +153,23 @@ def _diagnostic(item: Diagnostic, source: Source) -> dict[str, Json]:
 def _span(span: Span, source: Source) -> dict[str, Json]:
     line, column = source.locate(span.end)
     return {"start": {"line": span.line, "column": span.column}, "end": {"line": line, "column": column}}
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}:{span.column}"
+
+
+def _github(item: Diagnostic) -> str:
+    """In properties `:` and `,` are escaped too."""
+    more = [f"{_place(label.span)}: {label.text}" for label in item.labels] + [f"note: {note}" for note in item.notes]
+    text = "\n".join([item.message + (f": {item.label}" if item.label else ""), *more, *([f"help: {item.help}"] if item.help else [])])
+    at = {"file": item.span.file, "line": str(item.span.line), "col": str(item.span.column), "title": f"netspec {item.code}"}
+    properties = ",".join(f"{name}={_escaped(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in at.items())
+    return f"::{item.severity} {properties}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -40,13 +40,23 @@ def elaborate(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] |
     return found
 
 
-def examine(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] | None = None, *, net: str | None = None) -> Elaborated:
-    """As `elaborate`, but errors are only in the result: what is right of a file can be shown beside them."""
+def examine(
+    spec: tree.Spec,
+    source: Source,
+    settings: Mapping[str, Setting] | None = None,
+    *,
+    net: str | None = None,
+    refused: Sequence[str] = (),
+) -> Elaborated:
+    """As `elaborate`, but errors are only in the result: what is right of a file can be shown beside them.
+
+    `refused` are conditions, `params > 60k`: each that is true of a net is an error.
+    """
     problems = Problems(source)
     nets: list[CheckedNet] = []
     expected: list[Expectation] = []
     with _deep(), suppress(TooMany):
-        _elaborate_nets(Elaborator(spec, problems, settings or {}), net, nets, expected)
+        _elaborate_nets(Elaborator(spec, problems, settings or {}), net, refused, nets, expected)
     return Elaborated(source, tuple(nets), tuple(expected), problems.diagnostics)
 
 
@@ -60,7 +70,9 @@ def _deep() -> Generator[None]:
         sys.setrecursionlimit(before)
 
 
-def _elaborate_nets(work: Elaborator, only: str | None, nets: list[CheckedNet], expected: list[Expectation]) -> None:
+def _elaborate_nets(
+    work: Elaborator, only: str | None, refused: Sequence[str], nets: list[CheckedNet], expected: list[Expectation]
+) -> None:
     """Fill the lists: what stands in them when there are too many errors is shown with these."""
     chosen = _chosen(work, only)
     blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
@@ -76,6 +88,10 @@ def _elaborate_nets(work: Elaborator, only: str | None, nets: list[CheckedNet], 
         for block in expects if sound else ():
             if block.net.text == name:
                 expected += expectations(block, net, build, work.context)
+        if refused and sound:
+            from netspec.elaborate.conditions import check_conditions  # most checks have none
+
+            check_conditions(refused, net, build, work.context)
 
 
 def _chosen(work: Elaborator, only: str | None) -> list[str]:

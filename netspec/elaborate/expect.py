@@ -81,7 +81,7 @@ def _check(line: tree.Expr, scope: Facts) -> tuple[bool, str] | None:
     part = line if value else _failing(line, scope)
     actual = ""
     if isinstance(part, tree.Binary) and part.operator in COMPARISONS:
-        actual = _readable(part.left, evaluate(part.left, scope))
+        actual = readable(part.left, evaluate(part.left, scope))
     if not value:
         what = problems.text(part.left.span) if isinstance(part, tree.Binary) else ""
         message = f"`{problems.text(line.span)}` does not hold for {scope.net.name}"
@@ -96,7 +96,8 @@ def _failing(line: tree.Expr, scope: Facts) -> tree.Expr:
     return line
 
 
-def _readable(expr: tree.Expr, value: Value) -> str:
+def readable(expr: tree.Expr, value: Value) -> str:
+    """A value as messages write it: counts in groups of three digits, memory in MiB too."""
     if isinstance(value, int) and not isinstance(value, bool):
         memory = isinstance(expr, tree.Reference) and expr.name.text.endswith("_memory")
         return f"{value:,} bytes ({value / 2**20:.2f} MiB)" if memory else f"{value:,}"
