@@ -180,6 +180,9 @@ def arguments() -> ArgumentParser:
     table = (
         ("check", spec_commands.check, _spec, spec_commands.check_arguments),
         ("fmt", spec_commands.fmt, spec_commands.fmt_arguments),
+        ("diff", spec_commands.diff, spec_commands.diff_arguments),
+        ("zoo", spec_commands.zoo, spec_commands.zoo_arguments),
+        ("new", spec_commands.new, spec_commands.new_arguments),
         ("train", train, _spec_or_none, _training),
         ("eval", evaluate, _run_folder, _threads),
         ("predict", predict, _run_folder, _predict),

@@ -1,4 +1,4 @@
-"""The commands on specs themselves: check, fmt. What each needs is imported when it runs."""
+"""The commands on specs themselves: check, fmt, diff, zoo, new. What each needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -130,6 +130,37 @@ def fmt(given: Namespace) -> int:
     return code
 
 
+def diff(given: Namespace) -> int:
+    """Compare two nets: layers, counts, and which weights of the first load into the second."""
+    from netspec.tools.diff import compare
+    from netspec.tools.diff_text import to_json, to_text
+
+    found = compare(given.a, given.b)
+    print(to_json(found) if given.format == "json" else to_text(found))
+    return FINE
+
+
+def zoo(given: Namespace) -> int:
+    """List the nets that come with netspec."""
+    from netspec.tools.zoo import to_text
+
+    print(to_text(given.format))
+    return FINE
+
+
+def new(given: Namespace) -> int:
+    """Start a project: a spec of your own that begins as a bundled net."""
+    from netspec.tools.project import create
+
+    path, nets = create(given.name, given.origin)
+    for net in nets:
+        print(f"{path}: {net.name}, {net.params:,} parameters, {net.macs:,} MACs")
+    print(f"check it:  netspec check {path}")
+    if any(net.plan is not None for net in nets):
+        print(f"train it:  netspec train {path}")
+    return FINE
+
+
 # ── arguments ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -149,3 +180,21 @@ def fmt_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="specs, folders of specs, or - for standard input")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that would change")
     parser.add_argument("--annotate", action="store_true", help="write `:: [c, h, w]` behind the statements of nets")
+
+
+def diff_arguments(parser: ArgumentParser) -> None:
+    """What `diff` takes."""
+    parser.add_argument("a", metavar="A", help="a spec or a bundled net; `file.net:Net` of a file with several")
+    parser.add_argument("b", metavar="B", help="the other one")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def zoo_arguments(parser: ArgumentParser) -> None:
+    """What `zoo` takes."""
+    parser.add_argument("--format", choices=("table", "json", "md"), default="table")
+
+
+def new_arguments(parser: ArgumentParser) -> None:
+    """What `new` takes."""
+    parser.add_argument("name", metavar="NAME", help="the folder to make, or a file, if it ends with .net")
+    parser.add_argument("--from", dest="origin", default="LeNet5", metavar="NET", help="the net to begin with; LeNet5 if left out")

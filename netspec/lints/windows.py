@@ -69,8 +69,11 @@ def _axes(step: Step) -> Iterator[_Axis]:
     windows, dilations = _each(getattr(layer, "k", 1), rank), _each(getattr(layer, "dilation", 1), rank)
     strides = _each(getattr(layer, "stride", None) or windows, rank)
     names, where = (("row", "column"), slice(-2, None)) if rank == 2 else (("step",), slice(0, 1))
-    for values in zip(names, step.input[where], step.output[where], windows, strides, dilations, pads, strict=True):
-        yield _Axis(*values[:-1], values[-1][0])
+    for name, size, count, *look, (before, _) in zip(
+        names, step.input[where], step.output[where], windows, strides, dilations, pads, strict=True
+    ):
+        window, stride, dilation = look
+        yield _Axis(name, size, count, window, stride, dilation, before)
 
 
 def _each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
