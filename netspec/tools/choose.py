@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from netspec import sources
@@ -34,10 +35,15 @@ def one_of_each(first: str, second: str) -> tuple[tuple[Source, CheckedNet], tup
     common = [net.name for net in mine if net.name in {other.name for other in yours}]
     if len(common) == 1:
         mine, yours = (tuple(net for net in some if net.name == common[0]) if len(some) > 1 else some for some in (mine, yours))
-    for name, some in ((first, mine), (second, yours)):
-        if not some:
+    return (found[0].source, _only(first, mine)), (found[1].source, _only(second, yours))
+
+
+def _only(name: str, some: Sequence[CheckedNet]) -> CheckedNet:
+    match some:
+        case [net]:
+            return net
+        case []:
             raise UserError(f"{name} has no net")
-        names = ", ".join(net.name for net in some)
-        if len(some) > 1:
-            raise UsageError(f"{name} has several nets: {names}", f"name one: `{name}:{names.partition(',')[0]}`")
-    return (found[0].source, mine[0]), (found[1].source, yours[0])
+        case _:
+            names = ", ".join(net.name for net in some)
+            raise UsageError(f"{name} has several nets: {names}", f"name one: `{name}:{some[0].name}`")

@@ -76,7 +76,7 @@ SUPPORTED = {"densenet", "densenet_memory", "efficientnet", "lenet", "lenet1998"
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.net")), ids=lambda path: path.stem)
 def test_examples_are_sound_or_say_what_is_not_supported_yet(path: Path) -> None:
     report = check_file(str(path), {})
-    codes = {item.code for item in report.diagnostics}
+    codes = {item.code for item in report.diagnostics if item.severity == "error"}
     if path.stem in SUPPORTED:
         assert not codes, report.problems()
         assert all(item.holds for item in report.expectations)
