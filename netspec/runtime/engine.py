@@ -23,6 +23,10 @@ from netspec.runtime.threads import choose
 STOP, DONE, TROUBLE = 0, 1, 2
 """Places in the control block that a running epoch and its caller share."""
 
+LINE = 8
+"""Whole numbers in a cache line."""
+FETCHES = 8
+"""In how many pieces a thread takes its shares of a launch."""
 APART, BY_IMAGE = MODES["apart"], MODES["by_image"]
 INT8, INT64 = ir.IntType(8), ir.IntType(64)
 
@@ -55,17 +59,31 @@ def _clear(_context, address, size):
     return types.void(types.int64, types.int64), generate
 
 
+@intrinsic
+def _fetch(_context, counter, several):
+    """The value at an address, which grows by so many at the same time, whoever else does this."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.atomic_rmw("add", builder.inttoptr(arguments[0], INT64.as_pointer()), arguments[1], "monotonic")
+
+    return types.int64(types.int64, types.int64), generate
+
+
 def _run(segments, launches, threads, blocks, private, private_bytes, parts_base, part_bytes):
-    """One step. `private` is the address of the first thread's arena, `parts_base` that of the sums over the batch."""
+    """One step. `private` is the address of the first thread's arena, `parts_base` that of the sums over the batch.
+
+    Every thread has an equal share of what there is to do, and takes over from others when it is done with its own: a slower core, or one
+    that is used for something else as well, delays nobody. Who does what changes no bits.
+    """
+    taken = np.empty(threads * LINE, np.int64)  # zeros would be a parallel region of their own
     for s in range(segments.shape[0]):
         start, end, sums = segments[s, 1], segments[s, 2], segments[s, 0] == APART and segments[s, 3] > 0
-        parts, taken, first, last = _shares(segments[s, 0], segments[s, 3], blocks, threads)
+        parts, count, first, last = _shares(segments[s, 0], segments[s, 3], blocks, threads)
         if parts > 0:
+            _deal(taken, parts, threads)
             for thread in prange(threads):
-                for part in range(parts * thread // threads, parts * (thread + 1) // threads):
-                    _clear(parts_base + part * part_bytes, part_bytes if sums else 0)
-                    blocks_of_part = (part * taken // parts, (part + 1) * taken // parts)
-                    _take(launches, start, end, private + thread * private_bytes, part, blocks_of_part)
+                own = private + thread * private_bytes
+                _take_parts(taken.ctypes.data, thread, threads, launches, start, end, own, parts, count, parts_base, part_bytes, sums)
         for image in range(first, last):
             for n in range(start, end):
                 driver, plan, tasks, grain = launches[n, 0], launches[n, 1], launches[n, 2], launches[n, 3]
@@ -73,9 +91,42 @@ def _run(segments, launches, threads, blocks, private, private_bytes, parts_base
                 if shares == 1:
                     _call(driver, plan, private, image, 0, 0, tasks)
                 else:
+                    _deal(taken, shares, threads)
                     for thread in prange(threads):
-                        begin, stop = shares * thread // threads, shares * (thread + 1) // threads
-                        _call(driver, plan, private, image, 0, grain * begin, grain * stop)
+                        _take_shares(taken.ctypes.data, thread, threads, driver, plan, private, image, shares, grain)
+
+
+def _deal(taken, shares, threads):
+    """Give each thread its shares: `taken` is the first that is left of each, in a cache line of its own."""
+    for thread in range(threads):
+        taken[thread * LINE] = shares * thread // threads
+
+
+def _take_shares(taken, thread, threads, driver, plan, private, image, shares, grain):
+    """Of a launch that all threads share: a thread's own shares, then what is left of those of others."""
+    several = max(1, shares // (threads * FETCHES))
+    for k in range(threads):
+        owner = (thread + k) % threads
+        stop = shares * (owner + 1) // threads
+        begin = _fetch(taken + 8 * LINE * owner, several)
+        while begin < stop:
+            _call(driver, plan, private, image, 0, grain * begin, grain * min(begin + several, stop))
+            begin = _fetch(taken + 8 * LINE * owner, several)
+
+
+def _take_parts(taken, thread, threads, launches, start, end, private, parts, count, parts_base, part_bytes, sums):
+    """A thread's own parts, then what is left of those of others: their blocks (or images), one after the other, through all launches of a
+    segment, in the thread's own memory.
+    """
+    for k in range(threads):
+        owner = (thread + k) % threads
+        part = _fetch(taken + 8 * LINE * owner, 1)
+        while part < parts * (owner + 1) // threads:
+            _clear(parts_base + part * part_bytes, part_bytes if sums else 0)
+            for block in range(part * count // parts, (part + 1) * count // parts):
+                for n in range(start, end):
+                    _call(launches[n, 0], launches[n, 1], private, block, part, 0, launches[n, 2])
+            part = _fetch(taken + 8 * LINE * owner, 1)
 
 
 def _shares(mode, number, blocks, threads):
@@ -88,13 +139,6 @@ def _shares(mode, number, blocks, threads):
         own = number // threads * threads
         return own, own, own, number
     return 0, 0, 0, 1
-
-
-def _take(launches, start, end, private, part, blocks):
-    """Take blocks of images, one after the other, through all launches of a segment, in a thread's own memory."""
-    for block in range(blocks[0], blocks[1]):
-        for n in range(start, end):
-            _call(launches[n, 0], launches[n, 1], private, block, part, 0, launches[n, 2])
 
 
 def _step_key(seed, step):
@@ -170,7 +214,7 @@ choose()
 with private_cache():
     _mix = njit(mix)
     _step_key = njit(_step_key)
-    _take = njit(_take)
+    _deal, _take_shares, _take_parts = njit(_deal), njit(_take_shares), njit(_take_parts)
     _shares = njit(_shares)
     run: Callable[..., None] = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_run)
     _load = njit(parallel=True, nogil=True, cache=True, error_model="numpy")(_load)
