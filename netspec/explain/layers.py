@@ -56,6 +56,10 @@ def _start(weight: Weight) -> str:
             return f"uniform in [-{scale:.4g}, {scale:.4g}]"
         case Init("normal", scale):
             return f"normal with deviation {scale:.4g}"
+        case Init("sign", scale):
+            return f"{scale:g} or {-scale:g} with even odds"
+        case Init("values"):
+            return "numbers that are given"
         case Init(_, scale):
             return f"{scale:g}"
 

@@ -139,9 +139,7 @@ class Seen:
 
 
 class SampleNorm(Layer):
-    """y = (x - mean) / sqrt(var + eps) * scale + shift by the statistics of the sample itself, in training and inference alike."""
-
-    eps: PositiveFloat = 1e-5
+    """Normalisation by the statistics of the sample itself, in training and inference alike."""
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
@@ -152,33 +150,29 @@ class SampleNorm(Layer):
         type = _per_channel(inputs[0])
         return Weight("scale", type, ONES), Weight("shift", type, ZEROS)
 
-    def seen(self, shape: Shape) -> Seen:
-        """Which elements share their statistics."""
-        raise NotImplementedError
 
-    def compute(self, *inputs: Shape, training: bool) -> Computation:
-        """Mean and variance in two passes; dx = inverse * (g - mean(g) - z * mean(g * z)) with g = dy * scale: the derived one cancels."""
-        see = self.seen(inputs[0])
-        x, y, dx, dy = map(see.whole, ("x", "y", d("x"), d("y")))
-        scale, shift, dscale, dshift = map(see.weight, ("scale", "shift", d("scale"), d("shift")))
-        summed, mean, squares, inverse, back, dot = map(see.statistic, ("sum", "mean", "squares", "inverse", "back", "dot"))
-        share = 1 / _size(axis for axis in see.axes if axis not in see.kept)
-        centred, z = x - mean, (x - mean) * inverse
-        forward = (
-            total(summed, x),
-            each(mean, summed * share),
-            total(squares, centred * centred),
-            each(inverse, 1 / sqrt_(squares * share + self.eps)),
-            each(y, z * scale + shift),
-        )
-        backward = (
-            total(back, dy * scale),
-            total(dot, dy * scale * z),
-            total(dshift, dy),
-            total(dscale, dy * z),
-            each(dx, inverse * (dy * scale - back * share - z * (dot * share))),
-        )
-        return Computation(forward, backward)
+def _by_sample(see: Seen, eps: float) -> Computation:
+    """Mean and variance in two passes; dx = inverse * (g - mean(g) - z * mean(g * z)) with g = dy * scale: the derived form cancels."""
+    x, y, dx, dy = map(see.whole, ("x", "y", d("x"), d("y")))
+    scale, shift, dscale, dshift = map(see.weight, ("scale", "shift", d("scale"), d("shift")))
+    summed, mean, squares, inverse, back, dot = map(see.statistic, ("sum", "mean", "squares", "inverse", "back", "dot"))
+    share = 1 / _size(axis for axis in see.axes if axis not in see.kept)
+    centred, z = x - mean, (x - mean) * inverse
+    forward = (
+        total(summed, x),
+        each(mean, summed * share),
+        total(squares, centred * centred),
+        each(inverse, 1 / sqrt_(squares * share + eps)),
+        each(y, z * scale + shift),
+    )
+    backward = (
+        total(back, dy * scale),
+        total(dot, dy * scale * z),
+        total(dshift, dy),
+        total(dscale, dy * z),
+        each(dx, inverse * (dy * scale - back * share - z * (dot * share))),
+    )
+    return Computation(forward, backward)
 
 
 class Layernorm(SampleNorm):
@@ -194,11 +188,13 @@ class Layernorm(SampleNorm):
         Example({}, ((5, 2, 3),)),
     )
 
-    def seen(self, shape: Shape) -> Seen:
-        """The channels of a place share theirs."""
-        axes = axes_of(shape)
+    eps: PositiveFloat = 1e-5
+
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y = (x - mean) / sqrt(var + eps) * scale[c] + shift[c], mean and var over the channels of a place."""
+        axes = axes_of(inputs[0])
         c = _channels(axes)
-        return Seen((N, *shape), axes, tuple(axis for axis in axes if axis != c), (c,))
+        return _by_sample(Seen((N, *inputs[0]), axes, tuple(axis for axis in axes if axis != c), (c,)), self.eps)
 
 
 class Groupnorm(SampleNorm):
@@ -213,6 +209,7 @@ class Groupnorm(SampleNorm):
     )
 
     groups: PositiveInt = 32
+    eps: PositiveFloat = 1e-5
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape, whose channels the groups divide."""
@@ -222,15 +219,15 @@ class Groupnorm(SampleNorm):
             raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
         return inputs[0]
 
-    def seen(self, shape: Shape) -> Seen:
-        """The channels of a group share theirs, wherever they are."""
-        axes = axes_of(shape)
+    def compute(self, *inputs: Shape, training: bool) -> Computation:
+        """y = (x - mean) / sqrt(var + eps) * scale[c] + shift[c], mean and var over the channels of a group at all places."""
+        axes = axes_of(inputs[0])
         n, c = axes[0], _channels(axes)
         if self.groups == 1:
-            return Seen((N, *shape), axes, (n,), (c,))
-        split = Axis("g", self.groups), Axis(c.name, shape[channel(shape)] // self.groups)
+            return _by_sample(Seen((N, *inputs[0]), axes, (n,), (c,)), self.eps)
+        split = Axis("g", self.groups), Axis(c.name, inputs[0][channel(inputs[0])] // self.groups)
         seen = tuple(part for axis in axes for part in (split if axis == c else (axis,)))
-        return Seen(tuple(axis.extent for axis in seen), seen, (n, split[0]), split)
+        return _by_sample(Seen(tuple(axis.extent for axis in seen), seen, (n, split[0]), split), self.eps)
 
 
 class Lrn(Layer):

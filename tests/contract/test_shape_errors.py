@@ -178,3 +178,11 @@ def test_arguments_out_of_range_are_refused(name: str, arguments: dict[str, obje
 )
 def test_every_form_of_padding_says_its_numbers(arguments: dict[str, object], size: tuple[int, int], pads: object) -> None:
     assert LAYERS["conv"](c=1, **arguments).pads((1, *size)) == pads
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("groupnorm", "groups"), ("lrn", "n"), ("subsample", "k"), ("gausspool", "k"), ("rbf", "units"), ("droppath", "rate")],
+)
+def test_the_first_argument_is_the_one_that_is_given_without_a_name(name: str, first: str) -> None:
+    assert next(iter(LAYERS[name].arguments())) == first
