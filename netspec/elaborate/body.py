@@ -140,9 +140,10 @@ def _loop(loop: _Passes, current: Current, place: Place, label: Labelled | None)
     """Run the passes; on a labelled line they are named by their number, else they count on."""
     weights = place.build.weights
     passes = place.passes * max(1, len(loop.values))
-    for value in loop.values:
+    for number, value in enumerate(loop.values):
         place.build.budget.enter()
         scope = loop.scope(value, place.scope)
+        scope.turn = number, len(loop.values), loop.names
         if label is not None:
             own = line = place.line.next_pass()
         else:

@@ -48,6 +48,8 @@ def evaluate_whole(expr: tree.Expr, scope: Scope, what: str) -> int | Poison:
         return value if isinstance(value, Poison) else whole(value, what)
     except Trouble as trouble:
         help = rounded_help(expr, scope) if trouble.code == "E0208" else trouble.help
+        if isinstance(expr, tree.Dims):
+            help = f"numbers are separated by commas: `{scope.text(expr.span).replace('x', ', ')}`"
         return scope.report(trouble.code, trouble.message, expr.span, help=help)
 
 
@@ -178,7 +180,7 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
     return scope.report("E0102", message, span, help=help or "nothing of this name is defined above", fix=fix)
 
 
-_ELSEWHERE: Final = {"True": "yes", "on": "yes", "False": "no", "off": "no", "None": "", "null": "", "nil": ""}
+_ELSEWHERE: Final = {"True": "yes", "on": "yes", "False": "no", "off": "no", "None": "", "null": "", "valid": ""}
 """What other languages write for `yes`, `no`, and what is left out."""
 
 

@@ -20,7 +20,12 @@ def explain(error: ArgumentError, model: type[Schema], found: Mapping[str, Given
     for name, faults in error.refused.items():
         argument = model.arguments().get(name) or model.rest()
         assert argument is not None, name
-        _explain_one(f"`{name}` of `{model.name}`", argument, faults, found[name], scope)
+        given = found[name]
+        if isinstance(given.value, str) and (takers := _takers(model, given.value)):
+            help = f"say which it is: `{takers[0]}={given.value}`"
+            scope.report("E0106", f"`{name}` of `{model.name}` {_joined(reasons(faults))}, got {show(given.value)}", given.span, help=help)
+            continue
+        _explain_one(f"`{name}` of `{model.name}`", argument, faults, given, scope)
     if error.together is not None:
         scope.report("E0106", f"`{model.name}`: {error.together}", span)
     return POISON
@@ -40,6 +45,11 @@ def _explain_one(what: str, argument: Argument, faults: tuple[Fault, ...], given
         if isinstance(value, str):
             help = help or f"without quotes: `{value}`"
         scope.report("E0106", f"{what} {_joined(reasons(faults))}, got {show(value)}", given.span, help=help)
+
+
+def _takers(model: type[Schema], word: str) -> list[str]:
+    """The arguments of which this is a word."""
+    return [name for name, argument in model.arguments().items() if word in argument.words]
 
 
 def _joined(texts: list[str]) -> str:

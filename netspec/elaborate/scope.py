@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from netspec.diagnostics import Fix, Label, Span
 from netspec.elaborate.limits import Budget
 from netspec.elaborate.problems import Frame, Problems
-from netspec.elaborate.values import POISON, Callable, Current, Labelled, Poison, Value
+from netspec.elaborate.values import POISON, Callable, Current, Labelled, Poison, Value, show
 from netspec.layers import LAYERS
 from netspec.syntax import tree
 
@@ -43,14 +43,17 @@ class Context:
 
 
 class Scope:
-    """Names of values in one body, on top of those around it. `entry` is what `in` means, `frame` the calls that led here."""
+    """Names of values in one body, on top of those around it. `entry` is what `in` means, `frame` the calls that led here, `turn` the pass
+    of a loop whose body this is: its number from 0, the number of passes, and the names that the loop defines.
+    """
 
-    __slots__ = ("context", "entry", "frame", "labels", "parent", "values")
+    __slots__ = ("context", "entry", "frame", "labels", "parent", "turn", "values")
 
     def __init__(self, context: Context, parent: Scope | None = None, frame: Frame | None = None, entry: Current = None) -> None:
         self.context, self.parent, self.frame, self.entry = context, parent, frame, entry
         self.values: dict[str, Value] = {}
         self.labels: dict[str, Labelled] = {}
+        self.turn: tuple[int, int, tuple[tree.Name, ...]] | None = None
 
     def inner(self) -> Scope:
         """A scope for a pass of a loop: what is around it stays visible."""
@@ -69,8 +72,18 @@ class Scope:
         fix: Fix | None = None,
     ) -> Poison:
         """Report an error here, with the calls that led here."""
-        problems = self.context.problems
+        problems, notes = self.context.problems, [*notes, *self._turns()]
         return problems.report(code, message, span, frame=self.frame, label=label, labels=labels, notes=notes, help=help, fix=fix)
+
+    def _turns(self) -> Iterator[str]:
+        """A note for each loop around, the innermost first; of the first pass there is nothing to say."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.turn is not None and scope.turn[0] > 0:
+                number, count, names = scope.turn
+                given = "".join(f", {name.text} = {show(scope.values[name.text])}" for name in names if name.text in scope.values)
+                yield f"in pass {number + 1} of {count}{given}"
+            scope = scope.parent
 
     def text(self, span: Span) -> str:
         """The source text of a span, on one line."""

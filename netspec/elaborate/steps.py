@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
 from netspec.elaborate.binding import bind
 from netspec.elaborate.blocks import call_block
@@ -10,7 +12,7 @@ from netspec.elaborate.merges import merge
 from netspec.elaborate.misfits import argument_span, producer
 from netspec.elaborate.place import Application, Place, Runner, mark
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, describe
-from netspec.graph.types import Layer, ShapeError
+from netspec.graph.types import Layer, Shape, ShapeError
 from netspec.layers import LOSSES, layer_meant
 from netspec.syntax import tree
 
@@ -118,8 +120,18 @@ def _misfit(error: ShapeError, at: Application, model: type[Layer], current: Ten
     if error.code == "E0202" and len(current.shape) > 1 and "flatten" in (error.help or ""):
         fix = Fix(_before(at.step.span), "flatten -> ")
     labels = producer(current, span, at.place)
+    notes = [*error.notes, *(_channels_last(current.shape) if at.place.build.is_input(current) else ())]
     report = at.place.scope.report
-    return report(error.code, error.message, span, label=error.label, labels=labels, notes=error.notes, help=error.help, fix=fix)
+    return report(error.code, error.message, span, label=error.label, labels=labels, notes=notes, help=error.help, fix=fix)
+
+
+def _channels_last(shape: Shape) -> Iterator[str]:
+    """A note where an input looks as TensorFlow writes pictures."""
+    match shape:
+        case (height, width, (1 | 3 | 4) as channels) if min(height, width) > 4:
+            yield f"shapes are [c, h, w]: was `[{channels}, {height}, {width}]` meant?"
+        case _:
+            return
 
 
 def _before(span: Span) -> Span:

@@ -127,7 +127,9 @@ class Binder:
     def _call(self, setting: Setting, expr: tree.Expr) -> Declaration | None:
         if not isinstance(expr, tree.Reference):
             example = next(iter((*setting.calls, *sorted(setting.later))), setting.name)
-            self.problems.report("E0307", f"`{setting.name}` takes a call, as `{example}(..)`", expr.span)
+            text = expr.text if isinstance(expr, tree.String) else ""
+            help = f"without quotes: `{text}`" if text in setting.calls else None
+            self.problems.report("E0307", f"`{setting.name}` takes a call, as `{example}(..)`", expr.span, help=help)
             return None
         name = expr.name.text
         self.calls[setting.name] = expr.name.span

@@ -151,7 +151,7 @@ def _padding(side: Side, size: int, kernel: int, stride: int, dilation: int) -> 
 def _too_large(layer: str, name: str, slide: Slide, found: tuple[Slide, ...]) -> ShapeError:
     pads = f"2*{slide.before}" if slide.before == slide.after else f"{slide.before} + {slide.after}"
     fitting = "x".join(str(min(item.kernel, (item.size + item.before + item.after - 1) // item.dilation + 1)) for item in found)
-    window = f"a {fitting} window" if len(found) > 1 else f"a window of {fitting}"
+    window = f"{'an' if fitting.startswith(('8', '11', '18')) else 'a'} {fitting} window" if len(found) > 1 else f"a window of {fitting}"
     return ShapeError(
         f"window of `{layer}` is larger than its input",
         argument="k",

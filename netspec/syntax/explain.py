@@ -256,7 +256,8 @@ _EXPLANATIONS: Final[tuple[Callable[[Situation], Explanation | None], ...]] = (
     *(habits.spaced_dims, habits.output_form, habits.input_form, _still_open, _open_brace),
     *(habits.other_arrow, habits.assignment, habits.module_name, habits.single_equals, habits.top_assignment),
     *(habits.arguments_without_brackets, habits.called_on_a_tensor, habits.return_value, habits.elif_),
-    *(habits.other_declaration, habits.section, habits.colon_for_brace),
+    *(habits.sum_of_steps, habits.other_loop, habits.other_declaration, habits.section, habits.setting_with_colon, habits.nameless),
+    habits.colon_for_brace,
     *(_empty_branch, _bar_outside, _missing_bar, _mistyped_keyword, _not_in_a_body, _outside),
     *(_keyword_as_name, _missing_comma, _comma_for_semicolon, _missing_arrow, _comparison_chain),
 )

@@ -44,7 +44,7 @@ def module_name(s: Situation) -> Explanation | None:
     """`nn.Conv2d(..)`, `self.pool(..)`, and a chain of methods: `.relu()` on a line of its own."""
     if s.found.type != "DOT" or s.bracket is not None or s.following is None or s.following.type != "NAME":
         return None
-    if not s.statement:
+    if not s.statement or s.statement[-1].type == "RPAR":
         help, place = f"steps are joined by an arrow: `-> {s.following}`", s.span
         return Diagnostic("E0001", "unexpected `.`: steps are no methods", s.span, help=help, fix=Fix(place, "-> ")), BLANK
     if s.statement[-1].type != "NAME":
@@ -154,6 +154,32 @@ def return_value(s: Situation) -> Explanation | None:
     return Diagnostic("E0001", "a body has no `return`", span_of(word, s.file), help=help), BLANK
 
 
+def sum_of_steps(s: Situation) -> Explanation | None:
+    """`conv(6, 3x3) + skip`."""
+    if s.found.type not in ("PLUS", "TIMES") or "ARROW" not in s.accepts or s.bracket is not None or s.following is None:
+        return None
+    if s.following.type not in ("NAME", "NUMBER"):
+        return None
+    merge = "add" if s.found.text == "+" else "mul"
+    help = f"tensors are joined by a merge: `{merge} {{ | a | b }}`, or `{merge}(label)` for the current one with a labelled one"
+    return Diagnostic("E0001", f"unexpected {called(s.found)}", s.span, help=help), BLANK
+
+
+def other_loop(s: Situation) -> Explanation | None:
+    """`while c { }`, `repeat 3 times { }`, `repeat i in 3 { }`, `for i = 0..2 { }`."""
+    words = [token.text for token in s.statement]
+    if words[-1:] == ["while"]:
+        word = span_of(s.statement[-1], s.file)
+        help = "what repeats is known before a net runs: `repeat 3 { .. }`, `for c in [8, 16] { .. }`"
+        return Diagnostic("E0001", "a net has no `while`", word, help=help), BLANK
+    if words[:1] == ["repeat"] and s.found.text in ("times", "in", "=", ":="):
+        help = "write `repeat 3 { .. }`, or `repeat 3 as i { .. }` with an index that starts at 0"
+        return Diagnostic("E0001", f"unexpected {called(s.found)}", s.span, help=help), BLANK
+    if words[:1] == ["for"] and s.found.text in ("=", "("):
+        return Diagnostic("E0001", f"unexpected {called(s.found)}", s.span, help="write `for i in 0..2 { .. }`"), BLANK
+    return None
+
+
 def elif_(s: Situation) -> Explanation | None:
     """`elif`, `elsif`, `elseif`."""
     if s.found.text not in ("elif", "elsif", "elseif") or s.previous is None or s.previous.type != "RBRACE":
@@ -202,6 +228,22 @@ def section(s: Situation) -> Explanation | None:
     message = f"`[{s.following}]` is a section of Darknet's format"
     help = "layers are calls in a net: `net NAME { input image[3, 416, 416]; conv(32, 3x3, pad=1) -> bn -> leaky_relu(0.1); .. }`"
     return Diagnostic("E0001", message, span, help=help), BLANK
+
+
+def setting_with_colon(s: Situation) -> Explanation | None:
+    """`epochs: 3` in a train block."""
+    if s.found.type != "COLON" or len(s.statement) != 1 or s.accepts & frozenset({"ARROW", "COLON"}) or "EQUAL" not in s.accepts:
+        return None
+    help = f"a setting is given by `=`: `{s.statement[0]} = ..`"
+    return Diagnostic("E0001", "unexpected `:`", s.span, help=help, fix=Fix(s.span, " =")), Repair(replace="EQUAL")
+
+
+def nameless(s: Situation) -> Explanation | None:
+    """`net {`, `train {`."""
+    if s.found.type != "LBRACE" or len(s.statement) != 1 or (word := s.statement[0].text) not in _FORMS:
+        return None
+    what = "the net that it is of" if word in ("train", "expect") else "a name"
+    return Diagnostic("E0001", f"`{word}` needs {what}", s.span, help=f"it is written `{_FORMS[word]}`"), Repair(insert=("NAME",))
 
 
 def colon_for_brace(s: Situation) -> Explanation | None:

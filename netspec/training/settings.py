@@ -12,6 +12,7 @@ from netspec.training.augmentation import Hflip, Rotate, Shift, Zoom
 from netspec.training.clipping import Clip
 from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import Declaration
+from netspec.training.elsewhere import call_meant, setting_meant
 from netspec.training.losses import Loss
 from netspec.training.optimizers import Optimizer
 from netspec.training.preparation import Normalize, Pad, Range
@@ -43,7 +44,9 @@ class Setting:
     def unknown(self, word: str) -> tuple[str, str | None]:
         """Message and help for a call or word that the setting does not know."""
         known = self.words or (*self.calls, *self.later)
-        return f"unknown `{word}` for `{self.name}`", did_you_mean(word, known)
+        meant = call_meant(word)
+        help = f"here it is called `{meant}`" if meant in known else did_you_mean(word, known)
+        return f"unknown `{word}` for `{self.name}`", help
 
     def check(self, value: object) -> str | None:
         """Why a number or word will not do, or None. Calls are checked by their declarations."""
@@ -106,4 +109,6 @@ SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}
 
 def unknown_setting(name: str) -> tuple[str, str | None]:
     """Message and help for a setting that the language does not have."""
-    return f"unknown setting `{name}`", did_you_mean(name, tuple(SETTINGS)) or "known: " + ", ".join(f"`{item}`" for item in SETTINGS)
+    meant, instead = setting_meant(name)
+    help = f"here it is called `{meant}`" if meant else instead or did_you_mean(name, tuple(SETTINGS))
+    return f"unknown setting `{name}`", help or "known: " + ", ".join(f"`{item}`" for item in SETTINGS)

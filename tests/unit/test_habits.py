@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from netspec import training
 from netspec.checking import check_source
 from netspec.diagnostics import Diagnostic, Source
 from netspec.layers import LAYERS, argument_meant, instead_of, layer_meant
+from netspec.training import elsewhere
 
 
 def errors(text: str) -> tuple[Diagnostic, ...]:
@@ -71,6 +73,16 @@ STEPS = [
     ("conv(6, 5, in_channels=1)", "E0104", "leave it out", None),
     ("conv(6, 5, activation=relu)", "E0104", "an activation is a step of its own", None),
     ("softmax(dim=1)", "E0104", "`softmax` takes no arguments", None),
+    ("relu + tanh", "E0001", "tensors are joined by a merge: `add {", None),
+    ("relu * tanh", "E0001", "tensors are joined by a merge: `mul {", None),
+    ("conv(6, 5x5).relu", "E0001", "joined by an arrow: `-> relu`", "conv(6, 5x5)-> relu"),
+    ("while yes { relu }", "E0001", "`repeat 3 { .. }`", None),
+    ("repeat 3 times { relu }", "E0001", "`repeat 3 as i { .. }`", None),
+    ("repeat i in 3 { relu }", "E0001", "`repeat 3 as i { .. }`", None),
+    ("for i = 0..2 { relu }", "E0001", "`for i in 0..2 { .. }`", None),
+    ('conv(6, 5x5, "same")', "E0106", "say which it is: `pad=same`", None),
+    ("conv(6, 5x5, pad=valid)", "E0102", "its default is taken", None),
+    ("dropout 0.5", "E0001", "arguments stand in brackets: `dropout(0.5)`", "dropout(0.5)"),
 ]
 
 
@@ -98,6 +110,8 @@ FILES = [
     ("classes = 10\n" + net("relu"), "`classes = ..` is not a declaration", "`let classes = ..`"),
     ("net N {\n  input image(1, 28, 28)\n  relu\n}\n", "unexpected `(`", "`input image[1, 28, 28]`"),
     ("net N {\n  input image: [3, 8, 8]\n  relu\n}\n", "unexpected `:`", "`input image[3, 8, 8]`"),
+    ("net N {\n  input image[1x28x28]\n  relu\n}\n", "a dimension needs a number", "separated by commas: `1, 28, 28`"),
+    ("net {\n  input x[3]\n  dense(3)\n}\n", "`net` needs a name", "`net NAME {"),
     ("net N {\n  input [1, 28, 28]\n  relu\n}\n", "unexpected `[`", "`input image[1, 28, 28]`"),
 ]
 
@@ -107,6 +121,56 @@ def test_a_file_in_another_language_gives_one_error(text: str, message: str, hel
     (error,) = errors(text)
     assert message in error.message
     assert help in (error.help or "")
+
+
+SETTINGS = [
+    ("batch_size = 4", "here it is called `batch`"),
+    ("num_epochs = 4", "here it is called `epochs`"),
+    ("learning_rate = 0.1", "it belongs to the optimizer"),
+    ("weight_decay = 1e-4", "it is a regulariser"),
+    ("scheduler = cosine", "here it is called `schedule`"),
+    ("schedule = CosineAnnealingLR", "here it is called `cosine`"),
+    ("augment = RandomHorizontalFlip", "here it is called `hflip`"),
+    ('prepare = "normalize"', None),
+    ("augment = horizontalflip(0.5)", None),
+]
+
+
+@pytest.mark.parametrize(("setting", "help"), SETTINGS, ids=[item[0] for item in SETTINGS])
+def test_settings_from_elsewhere(setting: str, help: str | None) -> None:
+    train = f"train N {{ data = mnist5k; loss = cross_entropy; optimizer = sgd(lr=0.1); epochs = 2; {setting} }}"
+    (error,) = errors(net("flatten -> dense(10)") + train)
+    assert error.code == "E0307"
+    assert help is None or help in (error.help or "")
+
+
+def test_settings_are_given_by_an_equals_sign() -> None:
+    text = net("flatten -> dense(10)") + "train N { data = mnist5k; loss: cross_entropy; optimizer = sgd(lr=0.1); epochs = 2 }"
+    (error,) = errors(text)
+    assert (error.code, error.help) == ("E0001", "a setting is given by `=`: `loss = ..`")
+    assert error.fix is not None
+    assert not errors(text[: error.fix.span.start] + error.fix.text + text[error.fix.span.end :])
+
+
+def test_foreign_settings_lead_to_what_there_is() -> None:
+    calls = {name for setting in training.SETTINGS.values() for name in (*setting.calls, *setting.later)}
+    assert set(elsewhere._SETTINGS.values()) <= set(training.SETTINGS)
+    assert set(elsewhere._CALLS.values()) <= calls
+    assert not set(elsewhere._SETTINGS) & set(training.SETTINGS)
+
+
+def test_pictures_with_their_channels_last() -> None:
+    (error,) = errors("net N { input x[28, 28, 3]\n conv(6, 5x5) }")
+    assert "shapes are [c, h, w]: was `[3, 28, 28]` meant?" in error.notes
+    (error,) = errors("net N { input x[3, 4, 3]\n conv(6, 5x5) }")
+    assert not any("meant" in note for note in error.notes)
+
+
+def test_an_error_in_a_loop_says_in_which_pass() -> None:
+    (error,) = errors(net("for k in [3, 5, 99] { repeat 2 { conv(4, k) } }"))
+    assert "in pass 3 of 3, k = 99" in error.notes
+    (error,) = errors("block b(n) { repeat n as j { conv(4, 5x5) } }\n" + net("repeat 3 as i { b(3 * i) }"))
+    assert error.notes[1:] == ("in pass 4 of 6, j = 3", "in b(6), called at n.net:4:19, input [4, 16, 16]")
 
 
 def test_names_from_elsewhere_lead_to_what_there_is() -> None:
