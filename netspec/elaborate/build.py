@@ -53,7 +53,7 @@ class Build:
 
     def apply(self, layer: Layer, facts: Facts, inputs: list[Tensor], path: Path, span: Span) -> Tensor:
         """Add a layer."""
-        self.budget.layer()
+        self.budget.layer(facts.parts)
         self.weights += len(facts.weights)
         reach = of_input(facts.output) if facts.rearranges and self.is_input(inputs[0]) else _reach(facts, inputs)
         self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach, self.frame))

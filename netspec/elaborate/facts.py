@@ -32,6 +32,11 @@ class Facts:
         return self.layer.compute(*self.inputs, training=False)
 
     @cached_property
+    def parts(self) -> int:
+        """How many tensors its formulas read and write: what it takes to look at them."""
+        return sum(len(formula.accesses) for formula in self.inference.formulas)
+
+    @cached_property
     def macs(self) -> int:
         """Multiplications of contractions, for one sample."""
         return sum(formula.multiplications() for formula in self.inference.formulas)

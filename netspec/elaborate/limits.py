@@ -7,6 +7,8 @@ from typing import Final
 MAX_DEPTH: Final = 64
 MAX_LAYERS: Final = 100_000
 MAX_BODIES: Final = 200_000
+MAX_PARTS: Final = 50_000
+PARTS_OF_A_LAYER: Final = 32
 MAX_STEPS: Final = 2_000_000
 MAX_ITEMS: Final = 100_000
 MAX_NUMBER: Final = 10**18
@@ -24,10 +26,10 @@ class LimitExceeded(Exception):
 class Budget:
     """Counts what one net, with the expressions that it evaluates, has used up."""
 
-    __slots__ = ("bodies", "layers", "steps")
+    __slots__ = ("bodies", "layers", "parts", "steps")
 
     def __init__(self) -> None:
-        self.layers = self.bodies = self.steps = 0
+        self.layers = self.bodies = self.parts = self.steps = 0
 
     def evaluate(self, steps: int = 1) -> None:
         """Count steps of evaluation, one for each expression and each element of a list that is looked at."""
@@ -46,8 +48,12 @@ class Budget:
         if passes > MAX_LAYERS or passes * outer > 10 * MAX_BODIES:
             raise LimitExceeded("E0504", f"{passes * outer:,} passes, the limit is {MAX_LAYERS:,}", "a net has at most 100,000 layers")
 
-    def layer(self) -> None:
-        """Count a layer."""
+    def layer(self, parts: int) -> None:
+        """Count a layer, and of what its formulas read and write more than nearly all layers have."""
         self.layers += 1
+        self.parts += max(0, parts - PARTS_OF_A_LAYER)
         if self.layers > MAX_LAYERS:
             raise LimitExceeded("E0504", f"more than {MAX_LAYERS:,} layers")
+        if self.parts > MAX_PARTS:
+            help = "a transposed convolution has one for each residue of its stride, a connection table one for each link"
+            raise LimitExceeded("E0504", f"the formulas of the layers have more than {MAX_PARTS:,} parts", help)

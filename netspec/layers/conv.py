@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
 from netspec.layers.arguments import Channels, NaturalInt, Padding, Pair, PositiveInt, Window, divisors
-from netspec.layers.correlation import Correlation, forward, linked, links_of, transposed
+from netspec.layers.correlation import Correlation, forward, linked, linked_gradients, links_of, transposed
 from netspec.layers.inputs import in_order, kaiming, windowed
 from netspec.layers.window import Slide, slides, transposed_slides
 from netspec.schema import at_least, at_most
@@ -97,7 +97,8 @@ class Conv(Convolution):
         channels, _ = windowed(self.name, inputs[0])
         found = Correlation(self.windows(inputs[0]), channels, self.c, self.groups)
         if links := self._links(channels):
-            return Computation(*linked(found, links, inputs[0], bias=self.bias))
+            gradients = linked_gradients(found, links, inputs[0], bias=self.bias) if training else None
+            return Computation(linked(found, links, bias=self.bias), gradients)
         return Computation(forward(found, bias=self.bias))
 
     def windows(self, shape: Shape) -> tuple[Slide, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
+from typing import TypeVar
 
 from netspec.graph.types import Shape, ShapeError
 from netspec.kernels.affine import Affine, Axis, N, affine, axes
@@ -15,8 +17,11 @@ from netspec.kernels.scalar import Expr, Outside
 from netspec.layers.inputs import in_order
 from netspec.layers.window import Slide, axes_along
 
+T = TypeVar("T")
 Link = tuple[int, int]
 """A filter, and a channel that it reads."""
+MOST_LINKS = 1024
+"""Each link is a product of its own in the code."""
 
 
 class Correlation:
@@ -93,23 +98,33 @@ def transposed(found: Correlation, shape: Shape, *, bias: bool) -> tuple[tuple[F
     return (*map(_into_sum, parts), biased), (*gradients, *by_bias)
 
 
-def linked(found: Correlation, links: tuple[Link, ...], shape: Shape, *, bias: bool) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
-    """Formulas and gradients of a convolution with these links alone, those of the first filter first, each with a kernel of its own. A
-    filter's result is the sum over its links, the gradient of a channel of `shape` that over the links that read it.
+def linked(found: Correlation, links: tuple[Link, ...], *, bias: bool) -> tuple[Formula, ...]:
+    """A convolution with these links alone, those of the first filter first, each with a kernel of its own: filter by filter the sum over
+    its links.
     """
+    sums = tuple(map(_together, _grouped(links, [found.link(number, link, "y") for number, link in enumerate(links)], 0)))
+    return (*map(_into_sum, sums), found.biased(found.c, [slide.count for slide in found.found])) if bias else sums
+
+
+def linked_gradients(found: Correlation, links: tuple[Link, ...], shape: Shape, *, bias: bool) -> tuple[Formula, ...]:
+    """Its gradients: of a channel of the input, which has this shape, the sum over the links that read it; of each kernel by itself."""
     parts = [found.link(number, link, "y") for number, link in enumerate(links)]
-    sums = [_together([part for part, link in zip(parts, links, strict=True) if link[0] == c]) for c in dict.fromkeys(c for c, _ in links)]
-    gradients: list[Formula] = []
-    for channel in sorted({i for _, i in links}):
-        by_x = [gradient(part, "x", (N, *shape), d("x"))[0].formulas for part, link in zip(parts, links, strict=True) if link[1] == channel]
-        gradients += [_together(same) for same in zip(*by_x, strict=True)]
+    by_x = [gradient(part, "x", (N, *shape), d("x"))[0].formulas for part in parts]
+    formulas = [_together(same) for channel in _grouped(links, by_x, 1) for same in zip(*channel, strict=True)]
     kernels = (len(links), *(axis.extent for axis in found.taps))
-    gradients += [formula for part in parts for formula in gradient(part, "weight", kernels, d("weight"))[0].formulas]
-    if not bias:
-        return tuple(sums), tuple(gradients)
-    biased = found.biased(found.c, [slide.count for slide in found.found])
-    gradients += gradient(biased, "bias", (found.c.extent,), d("bias"))[0].formulas
-    return (*map(_into_sum, sums), biased), tuple(gradients)
+    formulas += [formula for part in parts for formula in gradient(part, "weight", kernels, d("weight"))[0].formulas]
+    if bias:
+        biased = found.biased(found.c, [slide.count for slide in found.found])
+        formulas += gradient(biased, "bias", (found.c.extent,), d("bias"))[0].formulas
+    return tuple(formulas)
+
+
+def _grouped(links: Sequence[Link], items: Sequence[T], end: int) -> Iterable[list[T]]:
+    """What belongs to the links of each filter (end 0), or of each channel (end 1)."""
+    groups: defaultdict[int, list[T]] = defaultdict(list)
+    for link, item in zip(links, items, strict=True):
+        groups[link[end]].append(item)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _into_sum(formula: Formula) -> Formula:
@@ -140,6 +155,8 @@ def links_of(table: Sequence[str | Sequence[int]], channels: int, filters: int) 
         if strange := next((item for item in row if isinstance(item, str) and item not in "X."), None):
             raise _bad(f"connection table row {number} holds `{strange}`", f"{shown}: `X` is a link, `.` is none")
     links = [(c, i) for c in range(filters) for i, row in enumerate(table) if row[c] in ("X", 1)]
+    if len(links) > MOST_LINKS:
+        raise _bad(f"connection table has {len(links):,} links, at most {MOST_LINKS:,}", "`groups` cut large layers into parts")
     if missing := sorted(set(range(filters)) - {c for c, _ in links}):
         raise _bad(f"connection table column {missing[0] + 1} has no link", "a filter that reads nothing is its bias alone: leave it out")
     return tuple(links)

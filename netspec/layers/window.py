@@ -11,6 +11,8 @@ from netspec.records import record
 
 SLIDING = {1: ("steps",), 2: ("height", "width")}
 """What users call the axes along which windows run."""
+LONGEST = 32
+"""The stride of a transposed convolution, which is a formula for each residue of its result."""
 
 
 @record
@@ -91,6 +93,8 @@ def _transposed(layer: str, name: str, count: int, kernel: int, stride: int, dil
     if extra >= stride:
         help = f"`stride={extra + 1}`, or `extra={stride - 1}`" if stride > 1 else "leave it out, or give a stride"
         raise ShapeError(f"`extra` of `{layer}` is {extra}, needs to be less than the stride {stride}", argument="extra", help=help)
+    if stride > LONGEST:
+        raise ShapeError(f"`stride` of `{layer}` is {stride}, at most {LONGEST}", argument="stride", help="`up`, or several of them")
     before, after = _padding(side, count * stride, kernel, stride, dilation)
     span = dilation * (kernel - 1) + 1
     size = count * stride if side == "same" else (count - 1) * stride - before - after + span + extra

@@ -67,15 +67,40 @@ def twin(torch: ModuleType, net: Net, t: Mapping[str, Any], training: bool) -> A
 
     def conv(node: Node, x: Any) -> Any:
         layer: Any = node.layer
-        return f.conv2d(x, *(t[name] for name in node.weights), stride=layer.stride, padding=layer.pad, groups=layer.groups)
+        weight, *bias = (t[name] for name in node.weights)
+        if layer.connect is not None:
+            links = [(c, i) for c in range(layer.c) for i, row in enumerate(layer.connect) if row[c] == "X"]
+            dense = torch.zeros(layer.c, len(layer.connect), *weight.shape[1:], dtype=torch.float64)
+            weight = dense.index_put(tuple(torch.tensor(links).T), weight)
+        if x.ndim == 3:
+            return f.conv1d(x.mT, weight, *bias, stride=layer.stride, padding=layer.pad).mT
+        return f.conv2d(x, weight, *bias, stride=layer.stride, padding=layer.pad, groups=layer.groups)
+
+    def crop(node: Node, x: Any) -> Any:
+        (h, w), (height, width) = node.layer.size, x.shape[2:]
+        return x[:, :, (height - h) // 2 :, (width - w) // 2 :][:, :, :h, :w]
+
+    def maxpool(node: Node, x: Any) -> Any:
+        if x.ndim == 3:
+            return f.max_pool1d(x.mT, node.layer.k).mT
+        return f.max_pool2d(x, node.layer.k, node.layer.stride, node.layer.pad)
 
     known: dict[str, Callable[[Node, Any], Any]] = {
         "bn": bn,
         "conv": conv,
         "dense": lambda node, x: f.linear(x, *(t[name] for name in node.weights)),
-        "maxpool": lambda node, x: f.max_pool2d(x, node.layer.k, node.layer.stride, node.layer.pad),
+        "convt": lambda node, x: f.conv_transpose2d(
+            x, *(t[name] for name in node.weights), stride=node.layer.stride, padding=node.layer.pad
+        ),
+        "maxpool": maxpool,
+        "crop": crop,
+        "up": lambda node, x: f.interpolate(x, scale_factor=node.layer.factor, mode={"linear": "bilinear"}.get(node.layer.mode, "nearest")),
+        "reshape": lambda node, x: x.reshape(-1, *node.layer.shape),
+        "shuffle": lambda node, x: torch.channel_shuffle(x, node.layer.groups),
+        "crelu": lambda node, x: torch.cat([x.relu(), (-x).relu()], 1),
+        "stanh": lambda node, x: 1.7159 * torch.tanh(2 / 3 * x),
         "avgpool": lambda node, x: f.avg_pool2d(x, node.layer.k),
-        "gap": lambda node, x: x.mean((2, 3)),
+        "gap": lambda node, x: x.mean((2, 3)) if x.ndim == 4 else x.mean(1),
         "flatten": lambda node, x: x.flatten(1),
         "add": lambda node, *x: sum(x),
         "mul": lambda node, x, y: x * y[:, :, None, None],
@@ -142,7 +167,58 @@ def densenet() -> Net:
     return net
 
 
-NETS = [lenet, resnet, mobilenet, densenet]
+def unet() -> Net:
+    """Down and up again; the encoder's maps are cropped and joined, as in the paper."""
+    net = Net((2, 12, 14))
+    keep = net.chain("x", "a", ("conv", {"c": 3, "k": 3}), ("silu", {}))
+    x = net.chain(keep, "b", ("maxpool", {"k": 2}), ("conv", {"c": 4, "k": 3}), ("silu", {}))
+    x = net.chain(x, "up", ("convt", {"c": 3, "k": 2, "stride": 2}))
+    x = net.add("joined", "concat", net.add("cut", "crop", keep, size=net.shapes[x][1:]), x)
+    net.chain(x, "c", ("conv", {"c": 2, "k": 3}), ("up", {"factor": (2, 1)}), ("up", {"factor": 2, "mode": "linear"}))
+    return net
+
+
+def speech() -> Net:
+    """Windows along the steps of [t, f]."""
+    net = Net((17, 5))
+    steps = [("conv", {"c": 6, "k": 5, "stride": 2, "pad": 2}), ("silu", {}), ("conv", {"c": 4, "k": 3, "pad": 1}), ("tanh", {})]
+    net.chain("x", "s", *steps, ("maxpool", {"k": 2}), ("gap", {}), ("dense", {"units": 3}))
+    return net
+
+
+def spectrogram() -> Net:
+    net = Net((9, 6))
+    steps = [("reshape", {"shape": (1, 9, 6)}), ("conv", {"c": 3, "k": (5, 3)}), ("tanh", {}), ("maxpool", {"k": (1, 2)})]
+    net.chain("x", "s", *steps, ("flatten", {}), ("dense", {"units": 4}))
+    return net
+
+
+def lenet_of_1998() -> Net:
+    """Maps that read some of the maps before them."""
+    net, table = Net((1, 12, 12)), ("X..X", "XX.X", ".XX.")
+    steps = [("conv", {"c": 3, "k": 5}), ("stanh", {}), ("avgpool", {"k": 2}), ("conv", {"c": 4, "k": 3, "connect": table}), ("stanh", {})]
+    net.chain("x", "s", *steps, ("flatten", {}), ("dense", {"units": 4}))
+    return net
+
+
+def autoencoder() -> Net:
+    net = Net((1, 8, 8))
+    half = {"k": 4, "stride": 2, "pad": 1}
+    encoder = [("conv", {"c": 3, **half}), ("silu", {}), ("flatten", {}), ("dense", {"units": 4})]
+    decoder = [("dense", {"units": 48}), ("reshape", {"shape": (3, 4, 4)}), ("silu", {}), ("convt", {"c": 1, **half}), ("sigmoid", {})]
+    net.chain("x", "s", *encoder, *decoder)
+    return net
+
+
+def shufflenet() -> Net:
+    """Groups of one layer that are not those of the next."""
+    net = Net((6, 5, 5))
+    steps = [("conv", {"c": 12, "k": 1, "groups": 3}), ("silu", {}), ("shuffle", {"groups": 3}), ("conv", {"c": 12, "k": 3, "groups": 12})]
+    net.chain("x", "s", *steps, ("conv", {"c": 8, "k": 1, "groups": 4}), ("crelu", {}), ("gap", {}), ("dense", {"units": 3}))
+    return net
+
+
+NETS = [lenet, resnet, mobilenet, densenet, unet, speech, spectrogram, lenet_of_1998, autoencoder, shufflenet]
 
 
 @pytest.mark.parametrize("build", NETS)

@@ -124,6 +124,8 @@ def test_a_transposed_convolution_leaves_something() -> None:
     assert (found.code, found.argument, found.label) == ("E0204", "pad", "height would be -1")
     assert found.notes == ("(2 - 1)*2 - 3 - 3 + 1*(3 - 1) + 0 + 1 = -1",)
     assert found.help == "at most `pad=2`"
+    found = error("convt", (3, 2, 4), c=4, k=3, stride=33)
+    assert (found.message, found.argument) == ("`stride` of `convt` is 33, at most 32", "stride")
     found = error("convt", (3, 2, 4), c=4, k=3, stride=2, extra=2)
     assert (found.message, found.help) == ("`extra` of `convt` is 2, needs to be less than the stride 2", "`stride=3`, or `extra=1`")
 
@@ -143,6 +145,56 @@ def test_a_connection_table_that_does_not_fit(table: object, message: str, help:
     assert (found.code, found.argument, found.message, found.help) == ("E0206", "connect", message, help)
 
 
+def test_a_connection_table_has_its_limit() -> None:
+    found = error("conv", (100, 8, 8), c=100, k=3, connect=("X" * 100,) * 100)
+    assert (found.code, found.message) == ("E0206", "connection table has 10,000 links, at most 1,024")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "arguments", "message", "help"),
+    [
+        (
+            "reshape",
+            (98, 40),
+            {"shape": (1, 98, 41)},
+            "`reshape` cannot make [1, 98, 41] of [98, 40]",
+            "`reshape([1, 98, 40])` has as many",
+        ),
+        ("reshape", (98, 40), {"shape": (3, 7)}, "`reshape` cannot make [3, 7] of [98, 40]", None),
+        ("crop", (4, 5, 6), {"size": (4, 7)}, "`crop` cannot keep width 7 of 6", "at most 5x6; `pad` makes it larger"),
+        ("crop", (5, 6), {"size": 7}, "`crop` cannot keep steps 7 of 5", "at most 5; `pad` makes it larger"),
+        ("slice", (16, 5, 5), {"part": (0, 31)}, "`slice` takes 0..31 of 16 channels", "channels are counted from 0: the last is 15"),
+        ("slice", (4, 5, 5), {"part": 5, "axis": "w"}, "`slice` takes 5..5 of 5 width", "the last index is 4"),
+        ("slice", (4, 5, 5), {"part": 5, "axis": "t"}, "[4, 5, 5] has no dimension `t`", "its dimensions are `c`, `h`, `w`"),
+        ("up", (7, 3), {"factor": (2, 2)}, "`up` along the steps of [t, f] takes one number, got factor=(2, 2)", None),
+        (
+            "pad",
+            (7, 3),
+            {"size": ((1, 1), (0, 0))},
+            "`pad` pads the steps of [t, f] at two ends, got size=((1, 1), (0, 0))",
+            "`size=(before, after)`",
+        ),
+    ],
+)
+def test_what_moves_elements_says_what_there_is(
+    name: str, shape: Shape, arguments: dict[str, object], message: str, help: str | None
+) -> None:
+    found = error(name, shape, **arguments)
+    assert (found.code, found.message) == ("E0204", message)
+    assert found.argument in arguments
+    assert help is None or found.help == help
+
+
+def test_the_elements_of_a_reshape_are_counted() -> None:
+    found = error("reshape", (98, 40), shape=(1, 98, 41))
+    assert found.notes == ("[98, 40] has 98*40 = 3920 elements", "[1, 98, 41] has 1*98*41 = 4018 elements")
+
+
+def test_a_shuffle_divides_the_channels() -> None:
+    found = error("shuffle", (6, 8, 8), groups=4)
+    assert (found.code, found.message, found.help) == ("E0205", "groups=4 does not divide 6 channels", "its divisors: 1, 2, 3, 6")
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -156,6 +208,10 @@ def test_a_connection_table_that_does_not_fit(table: object, message: str, help:
         ("conv", {"c": 4, "k": 3, "groups": 2, "connect": ("XXXX", "XXXX")}),
         ("conv", {"c": 1, "k": 3, "connect": ((2,),)}),
         ("convt", {"c": 4, "k": 3, "stride": 2, "pad": "same", "extra": 1}),
+        ("reshape", {"shape": (1, 2, 3, 4)}),
+        ("reshape", {"shape": ()}),
+        ("slice", {"part": (3, 1)}),
+        ("up", {"factor": 2, "mode": "cubic"}),
         ("dropout", {"rate": 1.0}),
         ("bn", {"eps": 0.0}),
         ("leaky_relu", {"slope": -0.1}),

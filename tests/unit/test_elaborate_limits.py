@@ -40,6 +40,13 @@ def test_layers_and_calls_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert only_error(doubling + net("b40")).code == "E0504"
 
 
+def test_formulas_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_PARTS", 1000)
+    assert not examined(net("convt(2, 16, stride=16)")).diagnostics
+    found = only_error(net("convt(2, 16, stride=16) -> maxpool(16) -> convt(2, 15, stride=16)"))
+    assert (found.code, found.message) == ("E0504", "the formulas of the layers have more than 1,000 parts")
+
+
 def test_a_net_beyond_a_limit_has_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_LAYERS", 100)
     found = examined(net("output a: relu\nrepeat 200 { relu }")).nets[0]
