@@ -9,7 +9,7 @@ from netspec.graph.types import Computation, Example, Init, Layer, Shape, Tensor
 from netspec.kernels.formula import Tensor, d, each
 from netspec.kernels.scalar import Expr, call, erf, expm1, maximum, minimum, select, sigmoid, softplus, tanh
 from netspec.layers.arguments import PositiveFloat
-from netspec.layers.inputs import axes_of, channel, dimension_of
+from netspec.layers.inputs import axes_of, channel
 
 
 class Activation(Layer):
@@ -210,12 +210,12 @@ class Crelu(Layer):
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape with twice the channels."""
-        place = dimension_of(inputs[0], None, "E0202")
+        place = channel(inputs[0])
         return (*inputs[0][:place], 2 * inputs[0][place], *inputs[0][place + 1 :])
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y[n, c, h, w] = max(0, x), y[n, c + channels, h, w] = max(0, -x)."""
-        axes, place = axes_of(inputs[0]), 1 + dimension_of(inputs[0], None, "E0202")
+        axes, place = axes_of(inputs[0]), 1 + channel(inputs[0])
         behind = tuple(axis + inputs[0][place - 1] if k == place else axis for k, axis in enumerate(axes))
         x, y = Tensor("x")[axes], Tensor("y")
         return Computation((each(y[axes], maximum(0.0, x)), each(y[behind], maximum(0.0, -x))))

@@ -8,8 +8,8 @@ from typing import ClassVar
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError
 from netspec.kernels.affine import Affine, Axis, N, affine, common_refinement
 from netspec.kernels.formula import Formula, Tensor, d, each
-from netspec.layers.arguments import Letter, Margin, NaturalInt, Pair, PositiveInt
-from netspec.layers.inputs import DIMENSIONS, axes_of, dimension_of, in_order, show, windowed
+from netspec.layers.arguments import Letter, Margin, NaturalInt, Pair, PositiveInt, divisors
+from netspec.layers.inputs import DIMENSIONS, axes_of, channel, dimension_of, in_order, show, windowed
 from netspec.layers.window import SLIDING, pads_per_axis, per_axis
 
 
@@ -186,11 +186,10 @@ class Shuffle(Layer):
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
-        channels = inputs[0][dimension_of(inputs[0], None, "E0205")]
+        channels = inputs[0][channel(inputs[0])]
         if channels % self.groups:
-            divisors = ", ".join(str(item) for item in range(1, min(channels, 1024) + 1) if channels % item == 0)
             message = f"groups={self.groups} does not divide {channels} channels"
-            raise ShapeError(message, code="E0205", argument="groups", help=f"its divisors: {divisors}")
+            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
         return inputs[0]
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
@@ -198,12 +197,12 @@ class Shuffle(Layer):
 
         It is stated: solving an index of two axes for one of them would lose the other's range.
         """
-        axes, place = axes_of(inputs[0]), 1 + dimension_of(inputs[0], None, "E0205")
+        axes, place = axes_of(inputs[0]), 1 + channel(inputs[0])
         size = inputs[0][place - 1] // self.groups
         g, k = Axis("g", self.groups), Axis("k", size)
 
-        def at(channel: Affine) -> tuple[Affine, ...]:
-            return tuple(channel if i == place else affine(axis) for i, axis in enumerate(axes))
+        def at(index: Affine) -> tuple[Affine, ...]:
+            return tuple(index if i == place else affine(axis) for i, axis in enumerate(axes))
 
         dealt, grouped = at(k * self.groups + g), at(g * size + k)
         back = each(Tensor(d("x"))[grouped], Tensor(d("y"))[dealt])

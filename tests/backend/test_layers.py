@@ -22,7 +22,7 @@ from tests.backend.compiled import ORDERS, agree, optimised
 from tests.contract.harness import probed, random_tensors
 
 BATCH = 16
-ALTERNATING = frozenset({"max", "mul", "layernorm", "groupnorm", "lrn", "prelu", "logsoftmax"})
+ALTERNATING = frozenset({"max", "mul", "layernorm", "groupnorm", "lrn", "prelu", "logsoftmax", "convt", "up", "crelu"})
 """Layers that lie like others: each of their examples in one of the layouts."""
 
 

@@ -68,49 +68,67 @@ def twin(torch: ModuleType, net: Net, t: Mapping[str, Any], training: bool) -> A
     def conv(node: Node, x: Any) -> Any:
         layer: Any = node.layer
         weight, *bias = (t[name] for name in node.weights)
-        if layer.connect is not None:
-            links = [(c, i) for c in range(layer.c) for i, row in enumerate(layer.connect) if row[c] == "X"]
-            dense = torch.zeros(layer.c, len(layer.connect), *weight.shape[1:], dtype=torch.float64)
-            weight = dense.index_put(tuple(torch.tensor(links).T), weight)
+        weight = weight if layer.connect is None else whole(torch, layer.connect, weight)
         if x.ndim == 3:
             return f.conv1d(x.mT, weight, *bias, stride=layer.stride, padding=layer.pad).mT
         return f.conv2d(x, weight, *bias, stride=layer.stride, padding=layer.pad, groups=layer.groups)
 
-    def crop(node: Node, x: Any) -> Any:
-        (h, w), (height, width) = node.layer.size, x.shape[2:]
-        return x[:, :, (height - h) // 2 :, (width - w) // 2 :][:, :, :h, :w]
-
-    def maxpool(node: Node, x: Any) -> Any:
-        if x.ndim == 3:
-            return f.max_pool1d(x.mT, node.layer.k).mT
-        return f.max_pool2d(x, node.layer.k, node.layer.stride, node.layer.pad)
+    def convt(node: Node, x: Any) -> Any:
+        return f.conv_transpose2d(x, *(t[name] for name in node.weights), stride=node.layer.stride, padding=node.layer.pad)
 
     known: dict[str, Callable[[Node, Any], Any]] = {
         "bn": bn,
         "conv": conv,
+        "convt": convt,
         "dense": lambda node, x: f.linear(x, *(t[name] for name in node.weights)),
-        "convt": lambda node, x: f.conv_transpose2d(
-            x, *(t[name] for name in node.weights), stride=node.layer.stride, padding=node.layer.pad
-        ),
-        "maxpool": maxpool,
-        "crop": crop,
-        "up": lambda node, x: f.interpolate(x, scale_factor=node.layer.factor, mode={"linear": "bilinear"}.get(node.layer.mode, "nearest")),
-        "reshape": lambda node, x: x.reshape(-1, *node.layer.shape),
-        "shuffle": lambda node, x: torch.channel_shuffle(x, node.layer.groups),
-        "crelu": lambda node, x: torch.cat([x.relu(), (-x).relu()], 1),
-        "stanh": lambda node, x: 1.7159 * torch.tanh(2 / 3 * x),
-        "avgpool": lambda node, x: f.avg_pool2d(x, node.layer.k),
-        "gap": lambda node, x: x.mean((2, 3)) if x.ndim == 4 else x.mean(1),
-        "flatten": lambda node, x: x.flatten(1),
         "add": lambda node, *x: sum(x),
         "mul": lambda node, x, y: x * y[:, :, None, None],
         "concat": lambda node, *x: torch.cat(x, 1),
     }
     values: dict[str, Any] = {"x": t["x"]}
     for node in net.nodes:
-        function = known.get(node.layer.name) or (lambda node, x: getattr(f, node.layer.name)(x))
-        values[node.name] = function(node, *(values[name] for name in node.inputs))
+        inputs = [values[name] for name in node.inputs]
+        if node.layer.name in known:
+            values[node.name] = known[node.layer.name](node, *inputs)
+        elif node.layer.name in WITHOUT_WEIGHTS:
+            values[node.name] = WITHOUT_WEIGHTS[node.layer.name](f, node.layer, *inputs)
+        else:
+            values[node.name] = getattr(f, node.layer.name)(*inputs)
     return values[net.nodes[-1].name]
+
+
+def whole(torch: ModuleType, table: tuple[str, ...], weight: Any) -> Any:
+    """The kernels of a connection table among zeros."""
+    links = [(c, i) for c in range(len(table[0])) for i, row in enumerate(table) if row[c] == "X"]
+    dense = torch.zeros(len(table[0]), len(table), *weight.shape[1:], dtype=torch.float64)
+    return dense.index_put(tuple(torch.tensor(links).T), weight)
+
+
+def maxpool(f: Any, layer: Any, x: Any) -> Any:
+    """Along height and width, or along steps."""
+    return f.max_pool1d(x.mT, layer.k).mT if x.ndim == 3 else f.max_pool2d(x, layer.k, layer.stride, layer.pad)
+
+
+def crop(f: Any, layer: Any, x: Any) -> Any:
+    """The middle; negative pads cut."""
+    (h, w), (height, width) = layer.size, x.shape[2:]
+    top, left = (height - h) // 2, (width - w) // 2
+    return f.pad(x, (-left, w + left - width, -top, h + top - height))
+
+
+WITHOUT_WEIGHTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "maxpool": maxpool,
+    "crop": crop,
+    "avgpool": lambda f, layer, x: f.avg_pool2d(x, layer.k),
+    "gap": lambda f, layer, x: x.mean(1) if x.ndim == 3 else x.mean((2, 3)),
+    "flatten": lambda f, layer, x: x.flatten(1),
+    "reshape": lambda f, layer, x: x.reshape(-1, *layer.shape),
+    "up": lambda f, layer, x: f.interpolate(x, scale_factor=layer.factor, mode={"linear": "bilinear"}.get(layer.mode, "nearest")),
+    "shuffle": lambda f, layer, x: f.channel_shuffle(x, layer.groups),
+    "crelu": lambda f, layer, x: f.relu(x.unsqueeze(1) * x.new_tensor([1, -1])[:, None, None, None]).flatten(1, 2),
+    "stanh": lambda f, layer, x: 1.7159 * f.tanh(2 / 3 * x),
+}
+"""Of torch.nn.functional, a layer and its input."""
 
 
 def lenet() -> Net:

@@ -192,7 +192,7 @@ def test_the_elements_of_a_reshape_are_counted() -> None:
 
 def test_a_shuffle_divides_the_channels() -> None:
     found = error("shuffle", (6, 8, 8), groups=4)
-    assert (found.code, found.message, found.help) == ("E0205", "groups=4 does not divide 6 channels", "its divisors: 1, 2, 3, 6")
+    assert (found.code, found.message, found.help) == ("E0205", "groups=4 does not divide 6 channels", "divisors: 1, 2, 3, 6")
 
 
 @pytest.mark.parametrize(
