@@ -49,7 +49,7 @@ def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     """A whole step: loss, gradients, and the next value of every weight."""
     (term,) = plan.loss
     assert plan.optimizer is not None
-    update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulate)
+    update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulates)
     steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), count_correct, Differentiate(LOSS), update, *OPTIMISE)
     return run(verify(net), steps)
 

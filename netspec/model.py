@@ -199,9 +199,11 @@ class Net:
         """One training step on a batch; the loss before it. A step that is not finite changes nothing and raises UserError."""
         array, target = self._samples(x), self._targets(labels)
         _together(array, target)
+        if (optimizer := self._plan().optimizer) is None or optimizer.whole:
+            raise UserError(f"{self.model.name} has no optimizer that makes steps on batches", "`netspec.train` makes those on all samples")
         run = self.executable("train")
         self.steps += 1
-        rate = lr if lr is not None else self._plan().optimizer.lr  # pyright: ignore[reportOptionalMemberAccess]
+        rate = lr if lr is not None else optimizer.lr
         run.run({self._input: array, TARGET: target}, len(array), {"lr": rate, "step": self.steps, "seed": self.seed})
         self._version += 1
         self._current["train"] = self._version

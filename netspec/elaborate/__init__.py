@@ -131,7 +131,7 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Ma
     plan = _plan(net, work, trained)
     if graph is None:
         return _with(net, None, plan)
-    slots = len(plan.optimizer.state) if plan is not None and plan.optimizer is not None else _MOMENTUM
+    slots = len(plan.optimizer.state) + plan.accumulates if plan is not None and plan.optimizer is not None else _MOMENTUM
     return _with(net, memory(build, [value.number for value in outputs.values()], slots), plan)
 
 

@@ -39,18 +39,19 @@ def _number(name: str) -> Access:
 class ApplyOptimizer:
     """Add updates of all trainable weights and of the optimizer's state, guarded by finite loss and gradients.
 
-    Gradients are the mean over the samples of `accumulate` batches, then clipped; the regularizers' are added behind that.
+    Where they are `accumulated`, gradients are the mean over the samples of several batches. They are then clipped; the regularizers' are
+    added behind that.
     """
 
     optimizer: Optimizer
     regularize: tuple[Regularizer, ...] = ()
     clip: Clip | None = None
-    accumulate: int = 1
+    accumulated: bool = False
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph with the optimizer's state among its weights (named WEIGHT/STATE) and every update guarded."""
         trained = [weight for weight in graph.weights if weight.role == "trainable" and d(weight.name) in graph.types]
-        sums = [Weight(f"{item.name}/sum", item.type, ZEROS, "state") for item in trained] if self.accumulate > 1 else []
+        sums = [Weight(f"{item.name}/sum", item.type, ZEROS, "state") for item in trained] if self.accumulated else []
         gradients = [f"{item.name}/next" for item in sums] or [d(item.name) for item in trained]
         ops = [*graph.ops, *map(_summed, sums, trained), *self._guard(trained, gradients)]
         state: list[Weight] = list(sums)
@@ -84,7 +85,7 @@ class ApplyOptimizer:
             _single(NORM, total(_number(NORM), Access(NORMS, (affine(every),)))),
             _single(FINE, each(_number(FINE), call("finite", _number(NORM)) * call("finite", _number(LOSS)))),
         ]
-        if self.accumulate > 1:
+        if self.accumulated:
             ops.append(_single(READY, each(_number(READY), _number(FINE) * LAST)))
         if self._factor != ONE:
             ops.append(_single(CLIP, each(_number(CLIP), self._factor)))
@@ -96,7 +97,7 @@ class ApplyOptimizer:
 
     @property
     def _ready(self) -> Access:
-        return _number(FINE if self.accumulate == 1 else READY)
+        return _number(READY if self.accumulated else FINE)
 
     def _update(self, weight: Weight, gradient: str, state: list[Weight], penalties: list[Regularizer]) -> Iterator[Op]:
         """The state's next values first, which read the weight as it was; the weight is then computed from them."""

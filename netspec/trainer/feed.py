@@ -56,8 +56,9 @@ class Feed:
     """Feeds samples to a net's training and evaluation code. All compiled calls run on one thread, which keeps its pool of workers."""
 
     def __init__(self, net: Net, plan: TrainPlan, prepared: Prepared) -> None:
-        self.net, self.seed, self.batches = net, plan.seed & INT64, plan.accumulate
+        self.net, self.seed, self.plan = net, plan.seed & INT64, plan
         self.measured = plan.optimizer.measured if plan.optimizer else 0
+        """On how many samples second derivatives are estimated when an epoch begins."""
         self.prepared = prepared
         self.moves = [step.move().row() for step in plan.augment]
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="netspec-train")
@@ -89,7 +90,7 @@ class Feed:
             how,
             order,
             self.net.batch,
-            self.batches,
+            self.plan.batches(len(order)),
             *steps,
             self.seed,
             epoch,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from numpy import float32
 from numpy.typing import NDArray
 
 from netspec.diagnostics import UserError
@@ -14,7 +14,7 @@ from netspec.trainer.files import Json, create_run, write
 from netspec.trainer.metrics import EpochRecord, MetricsFile, Result
 
 BEST, LAST = "best.safetensors", "last.safetensors"
-Tensors = Mapping[str, NDArray[float32]]
+Tensors = Mapping[str, NDArray[Any]]
 
 
 class RunFolder:

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ from netspec.trainer.checkpoint import check_weights, load, versions
 from netspec.trainer.feed import Counters, Feed
 from netspec.trainer.files import Json, parent_of_runs
 from netspec.trainer.folder import BEST, LAST, RunFolder, last_checkpoint
+from netspec.trainer.lbfgs import PREFIX, Memory
 from netspec.trainer.metrics import EpochRecord, Progress, Result, RunInfo, Silent, StepRecord
+from netspec.trainer.search import Search
 from netspec.trainer.setup import check_plan, read_data, resolved, usable_plan
 from netspec.trainer.signals import stopping
 from netspec.trainer.state import State
 from netspec.trainer.trouble import explain
+from netspec.training.optimizers import Lbfgs
 from netspec.training.preparation import prepared
 
 POLL = 0.1
@@ -52,7 +55,7 @@ class Training:
         self.progress = progress or Silent()
         self.plan = usable_plan(model)
         self.data = read_data(model, self.plan)
-        self.per_epoch = -(-len(self.data.train) // (self.plan.batch * self.plan.accumulate))
+        self.per_epoch = self.plan.steps_per_epoch(len(self.data.train))
         check_plan(model, self.plan, self.per_epoch)
         self.rates = np.asarray(self.plan.rates(self.per_epoch), np.float32)
         self.plateau = self.plan.plateau(self.per_epoch)
@@ -73,6 +76,7 @@ class Training:
         self.net = self.model.compile("train", self.plan.batch, options.device, options.threads, self.plan.seed, target=options.target)
         self.feed = Feed(self.net, self.plan, prepared(self.plan.prepare, self.data.train.shape))
         self.feed.warm(self.data.train, self.rates)
+        self.search = Search(self.net, self.feed, self.plan.optimizer) if isinstance(self.plan.optimizer, Lbfgs) else None
         self.compile_seconds = time.perf_counter() - begin
 
     @property
@@ -97,6 +101,8 @@ class Training:
             return self._finish()
         finally:
             self.progress.close()
+            if self.search is not None:
+                self.search.close()
             self.feed.close()
 
     def _stop(self, number: int) -> None:
@@ -125,7 +131,10 @@ class Training:
             return
         if self.feed.measured and state.step == 0:
             self.feed.measure(self.data.train, order[: self.feed.measured], state.epoch, before).result()
-        running = self.feed.epoch(self.data.train, order, (state.step, last), state.epoch, rates, before, counters)
+        if self.search is None:
+            running = self.feed.epoch(self.data.train, order, (state.step, last), state.epoch, rates, before, counters)
+        else:
+            running = self.search.step(self.data.train, state.epoch, rates, before, counters)
         self._watch(running, begin)
         spent, seen = time.perf_counter() - begin, counters.samples - int(state.sums[2])
         done = int(counters.control[DONE])
@@ -254,15 +263,18 @@ class Training:
         """The checkpoint to go on from: weights, what the optimizer keeps, where the run stands."""
         if self.files is not None:
             run = self.net.executable("train")
-            tensors = {name: run.read(name, shape) for name, shape in self.net.state_shapes().items()}
-            self.files.save(LAST, tensors, self.state.as_json())
+            tensors: dict[str, NDArray[Any]] = {name: run.read(name, shape) for name, shape in self.net.state_shapes().items()}
+            self.files.save(LAST, tensors | (self.search.memory.tensors() if self.search else {}), self.state.as_json())
 
     def _resume(self, folder: Path, about: dict[str, Json]) -> None:
         found = last_checkpoint(folder, about)
-        check_weights(folder / LAST, found.tensors, self.net.state_shapes())
+        tensors = {name: value for name, value in found.tensors.items() if not name.startswith(PREFIX)}
+        check_weights(folder / LAST, tensors, self.net.state_shapes())
         run = self.net.executable("train")
-        for name, value in found.tensors.items():
+        for name, value in tensors.items():
             run.write(name, value)
+        if self.search is not None:
+            self.search.memory = Memory.restored({name: value for name, value in found.tensors.items() if name not in tensors})
         kept = found.metadata["state"]
         assert isinstance(kept, dict)
         self.state = State.from_json(kept)

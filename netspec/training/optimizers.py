@@ -24,6 +24,8 @@ NonNegative = Annotated[float, at_least(0)]
 class Optimizer(Declaration):
     """How a step changes each trainable weight."""
 
+    whole: ClassVar[bool] = False
+    """Whether a step takes all samples, and is made outside of the compiled code, which adds up their gradients and moves no weight."""
     lr: Rate
 
     @property
@@ -208,6 +210,26 @@ class Sdlm(Optimizer):
     def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
         """w -= lr / (mu + h) * g."""
         return {WEIGHT: weight - LR / (self.mu + state[0]) * gradient}
+
+
+class Lbfgs(Optimizer):
+    """Limited-memory BFGS for small problems (Liu & Nocedal 1989): an epoch is one step, up to `iterations` line searches on all samples.
+
+    `lr` is the length with which a search begins. It ends where no gradient exceeds `tolerance_gradient`, or where the loss or no weight
+    changes by more than `tolerance_change`. `history` steps are remembered: twice that many copies of all weights.
+    """
+
+    name: ClassVar[str] = "lbfgs"
+    whole: ClassVar[bool] = True
+    lr: Rate = 1.0
+    iterations: Annotated[int, at_least(1)] = 20
+    history: Annotated[int, at_least(1)] = 100
+    tolerance_gradient: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+
+    def update(self, weight: Expr, gradient: Expr, *state: Expr) -> dict[str, Expr]:
+        """Nothing: the training loop moves the weights."""
+        return {}
 
 
 def _warm(beta: float) -> Expr:

@@ -69,6 +69,20 @@ class TrainPlan:
         """What `--train` calls it."""
         return self.alias or self.net
 
+    @property
+    def accumulates(self) -> bool:
+        """Whether the gradients of several batches make one step."""
+        return self.accumulate > 1 or (self.optimizer is not None and self.optimizer.whole)
+
+    def batches(self, samples: int) -> int:
+        """How many batches make a step, where there are so many samples."""
+        whole = self.optimizer is not None and self.optimizer.whole
+        return max(1, -(-samples // self.batch)) if whole else self.accumulate
+
+    def steps_per_epoch(self, samples: int) -> int:
+        """How many steps so many samples make; the last one may have fewer."""
+        return -(-samples // (self.batch * self.batches(samples)))
+
     def run(self, per_epoch: int) -> Run:
         """The length of the run, where an epoch has `per_epoch` steps."""
         return Run(self.steps if self.steps is not None else (self.epochs or 0) * per_epoch, per_epoch)
@@ -120,6 +134,7 @@ def problems(plan: TrainPlan, weights: Iterable[str] | None = None, per_epoch: i
     elif mend := _schedule_problem(plan, per_epoch):
         yield Problem("E0301", "schedule", *mend)
     yield from _split_problems(plan)
+    yield from _optimizer_problems(plan)
     yield from _pattern_problems(plan, list(weights)) if weights is not None else ()
 
 
@@ -149,6 +164,16 @@ def _durations(plan: TrainPlan) -> list[Quantity | float]:
         if isinstance(phase, Step):
             found += phase.boundaries
     return found
+
+
+def _optimizer_problems(plan: TrainPlan) -> Iterator[Problem]:
+    """What an optimizer that is no part of the compiled step cannot take account of."""
+    if plan.optimizer is None or not plan.optimizer.whole:
+        return
+    for setting in ("augment", "regularize", "clip", "accumulate"):
+        if getattr(plan, setting) not in ((), None, 1):
+            message = f"`{plan.optimizer.name}` searches along the loss of all samples, which `{setting}` is no part of"
+            yield Problem("E0306", setting, message, f"leave `{setting}` out, or take another optimizer")
 
 
 def _split_problems(plan: TrainPlan) -> Iterator[Problem]:

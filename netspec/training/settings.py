@@ -88,7 +88,7 @@ _ALL = (
     Setting("eval", "chain", {}, _words("resize center_crop")),
     Setting("prepare", "chain", _calls(Pad, Normalize, Range), _words("resize")),
     Setting("loss", "sum", _kinds(Loss)),
-    Setting("optimizer", "call", _kinds(Optimizer), _words("lbfgs")),
+    Setting("optimizer", "call", _kinds(Optimizer)),
     Setting("schedule", "chain", {**_kinds(Phase), **_kinds(Step)}),
     Setting("regularize", "list", _kinds(Regularizer)),
     Setting("batch", "whole", minimum=1),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netspec.diagnostics import UserError
 from netspec.model import find_model
 from netspec.trainer.loop import Options, Training
 from tests.e2e.process import epochs, same_bits
@@ -44,6 +45,22 @@ def run(spec: Path, folder: Path, threads: int, epochs: int | None = None, resum
     training.run()
     assert training.folder is not None
     return training.folder
+
+
+def test_searches_on_all_samples_go_on_with_the_same_bits_and_learn(spec: Path, tmp_path: Path) -> None:
+    """lbfgs: a step an epoch, of several searches, which remember what the run's last steps showed."""
+    lines = [line for line in SPEC.splitlines() if not line.strip().startswith(("schedule", "regularize", "clip", "batch"))]
+    text = "\n".join(lines).replace("sdlm(lr=0.05, samples=20)", "lbfgs(iterations=3, history=4)").replace("hinge", "cross_entropy")
+    other = spec.with_name("searched.net")
+    other.write_text(text.replace("data =", "batch = 24; epochs = 6; save = best\n  data ="))
+    whole, parted = run(other, tmp_path, 1), run(other, tmp_path, 2, epochs=3)
+    run(other, tmp_path, 2, resume=parted)
+    assert same_bits(whole, parted)
+    losses = [float(row[3]) for row in epochs(whole)[1:]]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.2 * losses[0]
+    with pytest.raises(UserError, match="no optimizer that makes steps on batches"):
+        find_model(str(other), None, {}).uncompiled().step(np.zeros((1, 6)), np.zeros(1))
 
 
 def test_a_run_that_goes_on_has_the_same_bits_and_learns(spec: Path, tmp_path: Path) -> None:

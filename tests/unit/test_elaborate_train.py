@@ -79,6 +79,8 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"weights": 'load("a.safetensors")'}, "E0601", "weights"),
         ({"data": "mnist5k()", "schedule": "plateau()"}, "E0306", "schedule = plateau()"),
         ({"schedule": "plateau(5 epochs) -> constant(5 epochs)"}, "E0301", "schedule = plateau(5 epochs) -> constant(5 epochs)"),
+        ({"optimizer": "lbfgs()", "clip": "norm(1)"}, "E0306", "clip = norm(1)"),
+        ({"optimizer": "lbfgs()", "accumulate": "2"}, "E0306", "accumulate = 2"),
         ({"clip": "norm(0)"}, "E0106", "0"),
         ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy"),
         ({"data": "mnist5k()", "stop": 'patience(5 epochs, on="val.accuracy")'}, "E0306", 'stop = patience(5 epochs, on="val.accuracy")'),
@@ -107,8 +109,8 @@ def test_what_stands_between_gradients_and_weights() -> None:
 
 
 def test_what_is_not_built_is_deferred_until_the_block_is_used() -> None:
-    found = plan(data='images("a")', augment="shift(2) -> cutout(3)", optimizer="lbfgs()", precision="bf16")
-    assert [item.code for item in found.deferred] == ["E0310"] * 4
+    found = plan(data='images("a")', augment="shift(2) -> cutout(3)", precision="bf16")
+    assert [item.code for item in found.deferred] == ["E0310"] * 3
     assert not examined(NET + block().replace("data = mnist5k(val=10%)", 'data { train = images("a") }')).diagnostics
 
 
