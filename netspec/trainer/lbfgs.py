@@ -116,15 +116,19 @@ def minimise(memory: Memory, x: Array, objective: Objective, settings: Lbfgs, lr
         end = line.search(memory.length)
         memory.length, evaluations = end.t, evaluations + line.evaluations
         x, gradient, before, value = x + end.t * direction, end.gradient, value, end.value
-        moved = float(np.abs(direction * end.t).max())
+        moved = _largest(direction * end.t)
         done = iteration == settings.iterations or evaluations >= settings.iterations * 5 // 4 or _flat(gradient, settings)
         if done or moved <= settings.tolerance_change or abs(value - before) < settings.tolerance_change:
             break
     return x
 
 
+def _largest(x: Array) -> float:
+    return float(np.abs(x).max())
+
+
 def _flat(gradient: Array, settings: Lbfgs) -> bool:
-    return float(np.abs(gradient).max()) <= settings.tolerance_gradient
+    return _largest(gradient) <= settings.tolerance_gradient
 
 
 class _Line:
@@ -169,7 +173,7 @@ class _Line:
     def _zoom(self, first: Point, second: Point) -> Point:
         """The lowest point found while the part between the two gets smaller."""
         low, high = (first, second) if first.value <= second.value else (second, first)
-        size = float(np.abs(self.direction).max())
+        size = _largest(self.direction)
         slow = False
         while self.trials < TRIALS and abs(high.t - low.t) * size >= LEAST_PROGRESS:
             t, slow = _inside(low, high, slow)
