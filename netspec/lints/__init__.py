@@ -6,6 +6,7 @@ some of them, a bias that only one call of a block puts before `bn`, not at all 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,16 +23,20 @@ LINTS: Final = (unread_rows, uneven_padding, unread_values, unread_inputs, bias_
 EVERYWHERE: Final = frozenset({"W0302", "W0304", "W0305"})
 
 
-def lint(spec: tree.Spec, source: Source, nets: Sequence[CheckedNet]) -> tuple[Diagnostic, ...]:
+def lint(spec: tree.Spec, source: Source, checked: Sequence[CheckedNet]) -> tuple[Diagnostic, ...]:
     """The warnings of a file without errors, by their place."""
-    found: dict[tuple[str, Span], Diagnostic] = {}
-    fine: set[tuple[str, Span]] = set()
-    for net in (Net.of(checked, spec, source) for checked in nets):
-        for look in LINTS:
-            for code, span, problem in look(net):
-                if problem is None:
-                    fine.add((code, span))
-                else:
-                    found.setdefault((code, span), problem)
-    kept = [item for key, item in found.items() if key not in fine or key[0] not in EVERYWHERE]
-    return tuple(sorted([*kept, *unused_names(spec, source)], key=lambda item: (item.span.file, item.span.start)))
+    nets = [Net(item, spec, source) for item in checked]
+    found = [item for net in nets for look in LINTS for item in look(net)]
+    if found:
+        found = _once(found, nets)
+    return tuple(sorted([*found, *unused_names(spec, source)], key=lambda item: (item.span.file, item.span.start)))
+
+
+def _once(found: Sequence[Diagnostic], nets: Sequence[Net]) -> list[Diagnostic]:
+    """Of each place one of its kind, if it is so everywhere where it must be."""
+    first: dict[tuple[str, Span], Diagnostic] = {}
+    for item in found:
+        first.setdefault((item.code, item.span), item)
+    times = Counter((item.code, item.span) for item in found)
+    steps = Counter(node.span for net in nets for node in net.graph.layers)
+    return [item for key, item in first.items() if key[0] not in EVERYWHERE or times[key] >= steps[key[1]]]

@@ -2,74 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from netspec.diagnostics import Diagnostic, Fix, Label, Source, Span
 from netspec.elaborate.results import CheckedNet
 from netspec.graph.graph import Graph, Node
-from netspec.graph.types import Layer, Shape
-from netspec.records import record
+from netspec.graph.types import Shape
 from netspec.syntax import tree
 
-Finding = tuple[str, Span, Diagnostic | None]
-"""A code, the place that it is about, and what is wrong there; None where this occurrence of the place is fine."""
 
-
-@record
-class Step:
-    """A layer that stands in a text: where, the shapes it takes and gives."""
-
-    node: Node
-    span: Span
-    input: Shape
-    output: Shape
-
-    @property
-    def layer(self) -> Layer:
-        """The layer."""
-        return self.node.layer
-
-    @property
-    def name(self) -> str:
-        """The name of its result."""
-        return self.node.output.name
-
-
-@record
 class Net:
-    """`readers`: of each value, the layers that take it; `wanted`: the values that are results, or terms of a loss."""
+    """A net without errors, and the file that it stands in. A lint asks for the kinds of layers that it knows: nets have many others."""
 
-    checked: CheckedNet
-    spec: tree.Spec
-    source: Source
-    graph: Graph
-    steps: tuple[Step, ...]
-    readers: dict[str, list[Node]]
-    wanted: frozenset[str]
+    def __init__(self, checked: CheckedNet, spec: tree.Spec, source: Source) -> None:
+        self.checked, self.spec, self.source = checked, spec, source
 
-    @staticmethod
-    def of(checked: CheckedNet, spec: tree.Spec, source: Source) -> Net:
-        """A net without errors."""
-        graph = checked.graph
-        assert graph is not None
-        readers: dict[str, list[Node]] = {}
-        shapes = {value.name: value.type.sample for value in graph.inputs}
-        steps: list[Step] = []
-        for node in graph.layers:
-            shapes[node.output.name] = node.output.type.sample
-            for name in node.inputs:
-                readers.setdefault(name, []).append(node)
+    @cached_property
+    def graph(self) -> Graph:
+        """Its layers."""
+        assert self.checked.graph is not None
+        return self.checked.graph
+
+    @cached_property
+    def _kinds(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.graph.layers:
             if node.span is not None:
-                steps.append(Step(node, node.span, shapes[node.inputs[0]], node.output.type.sample))
-        return Net(checked, spec, source, graph, tuple(steps), readers, frozenset(_wanted(checked, graph)))
+                found.setdefault(node.layer.name, []).append(node)
+        return found
+
+    @cached_property
+    def reads(self) -> Counter[str]:
+        """How often layers take each value."""
+        return Counter([name for node in self.graph.layers for name in node.inputs])
+
+    @cached_property
+    def wanted(self) -> frozenset[str]:
+        """The values that are results, or terms of a loss."""
+        terms = [term.loss for term in self.checked.plan.loss] if self.checked.plan else []
+        names = [name for loss in terms for name in (loss.output, loss.target) if name is not None]
+        return frozenset([*self.graph.outputs, *(self.value(name) for name in names)])
+
+    @cached_property
+    def makers(self) -> dict[str, Node]:
+        """Of each value but the inputs, the layer that makes it."""
+        return {node.output.name: node for node in self.graph.layers}
+
+    def value(self, name: str) -> str:
+        """The value that a label or an output stands for."""
+        return self.checked.labels.get(name, name)
+
+    def kinds(self, names: Iterable[str] | None = None) -> Iterator[Node]:
+        """The layers of some kinds; of all."""
+        for name in self._kinds if names is None else names:
+            yield from self._kinds.get(name, ())
+
+    def with_argument(self, name: str) -> Iterator[Node]:
+        """The layers that take an argument of this name."""
+        for nodes in self._kinds.values():
+            if name in nodes[0].layer.arguments():
+                yield from nodes
+
+    def input(self, node: Node) -> Shape:
+        """The shape of a layer's first input."""
+        maker = self.makers.get(node.inputs[0])
+        return self.checked.inputs[node.inputs[0]] if maker is None else maker.output.type.sample
 
 
-def _wanted(checked: CheckedNet, graph: Graph) -> Iterator[str]:
-    yield from graph.outputs
-    for term in checked.plan.loss if checked.plan else ():
-        for name in (term.loss.output, term.loss.target):
-            if name is not None:
-                yield checked.labels.get(name, name)
+def place(node: Node) -> Span:
+    """Where a layer stands; what `kinds` and `with_argument` give stands somewhere."""
+    assert node.span is not None
+    return node.span
 
 
 def warning(
@@ -81,6 +86,6 @@ def warning(
     labels: tuple[Label, ...] = (),
     notes: tuple[str, ...] = (),
     fix: Fix | None = None,
-) -> Finding:
+) -> Diagnostic:
     """Something found at a place."""
-    return code, span, Diagnostic(code, message, span, "", labels, notes, help, fix, "warning")
+    return Diagnostic(code, message, span, "", labels, notes, help, fix, "warning")

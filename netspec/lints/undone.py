@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.diagnostics import Fix, Label, Source, Span
-from netspec.lints.net import Finding, Net, warning
+from netspec.diagnostics import Diagnostic, Fix, Label, Source, Span
+from netspec.lints.net import Net, place, warning
 
 LINEAR: Final = frozenset({"conv", "convt", "dense"})
 NORM: Final = "bn"
@@ -15,21 +15,20 @@ PROBABILITIES: Final = {"cross_entropy": frozenset({"softmax", "logsoftmax"}), "
 """What a loss does itself to the scores that it takes."""
 
 
-def bias_before_norm(net: Net) -> Iterator[Finding]:
+def bias_before_norm(net: Net) -> Iterator[Diagnostic]:
     """A bias that batch normalisation takes away again with the mean (Ioffe & Szegedy 2015, section 3.2)."""
-    for step in net.steps:
-        if step.layer.name not in LINEAR or not getattr(step.layer, "bias", False):
+    for norm in net.kinds((NORM,)):
+        node = net.makers.get(norm.inputs[0])
+        if node is None or node.layer.name not in LINEAR or not getattr(node.layer, "bias", False):
             continue
-        readers = net.readers.get(step.name, [])
-        if len(readers) != 1 or readers[0].layer.name != NORM or step.name in net.wanted:
-            yield "W0304", step.span, None
+        if node.output.name in net.wanted or net.reads[node.output.name] > 1:
             continue
-        norm = readers[0].span
-        message = f"the bias of `{step.layer.name}` does nothing: `{NORM}` subtracts it with the mean"
-        labels = (Label(norm, "(x + b) - mean(x + b) = x - mean(x)"),) if norm is not None else ()
-        note = f"its {step.output[0 if len(step.output) == 3 else -1]} numbers get no gradient; the shift of `{NORM}` does their work"
-        fix = _with_argument(net.source, step.span, "bias=no")
-        yield warning("W0304", message, step.span, labels=labels, notes=(note,), help="write `bias=no`", fix=fix)
+        shape = node.output.type.sample
+        message = f"the bias of `{node.layer.name}` does nothing: `{NORM}` subtracts it with the mean"
+        labels = (Label(place(norm), "(x + b) - mean(x + b) = x - mean(x)"),)
+        note = f"its {shape[0 if len(shape) == 3 else -1]} numbers get no gradient; the shift of `{NORM}` does their work"
+        fix = _with_argument(net.source, place(node), "bias=no")
+        yield warning("W0304", message, place(node), labels=labels, notes=(note,), help="write `bias=no`", fix=fix)
 
 
 def _with_argument(source: Source, call: Span, argument: str) -> Fix | None:
@@ -44,20 +43,17 @@ def _with_argument(source: Source, call: Span, argument: str) -> Fix | None:
     return Fix(Span(call.file, end, end, line, column), separator + argument)
 
 
-def probabilities_before_loss(net: Net) -> Iterator[Finding]:
+def probabilities_before_loss(net: Net) -> Iterator[Diagnostic]:
     """A softmax that the loss does once more."""
-    steps = {step.name: step for step in net.steps}
     for term in net.checked.plan.loss if net.checked.plan else ():
         name = net.graph.outputs[0] if len(net.graph.outputs) == 1 else ""
-        if term.loss.output is not None:
-            name = net.checked.labels.get(term.loss.output, term.loss.output)
-        step = steps.get(name)
-        if step is None or step.layer.name not in PROBABILITIES.get(term.loss.name, ()):
+        node = net.makers.get(name if term.loss.output is None else net.value(term.loss.output))
+        if node is None or node.span is None or node.layer.name not in PROBABILITIES.get(term.loss.name, ()):
             continue
-        message = f"`{term.loss.name}` takes scores, not what `{step.layer.name}` makes of them"
+        message = f"`{term.loss.name}` takes scores, not what `{node.layer.name}` makes of them"
         note = "it computes the probabilities itself; of probabilities it computes others, and its gradient nearly vanishes"
-        help = f"leave `{step.layer.name}` out: the largest score is the largest probability"
-        yield warning("W0305", message, step.span, notes=(note,), help=help, fix=_without_step(net.source, step.span))
+        help = f"leave `{node.layer.name}` out: the largest score is the largest probability"
+        yield warning("W0305", message, node.span, notes=(note,), help=help, fix=_without_step(net.source, node.span))
 
 
 def _without_step(source: Source, step: Span) -> Fix | None:

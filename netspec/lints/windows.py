@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.lints.net import Finding, Net, Step, warning
+from netspec.diagnostics import Diagnostic
+from netspec.graph.graph import Node
+from netspec.graph.types import Shape
+from netspec.lints.net import Net, place, warning
 from netspec.records import record
 
 WINDOWS: Final = frozenset({"conv", "maxpool", "avgpool", "lppool", "gausspool", "subsample"})
@@ -49,30 +52,28 @@ class _Axis:
         return f"{self.count} windows end at {self.name} ({self.count} - 1)*{self.stride} + {span}{pads} = {self.end} of {self.size}"
 
 
-def unread_rows(net: Net) -> Iterator[Finding]:
+def unread_rows(net: Net) -> Iterator[Diagnostic]:
     """Rows and columns behind the last window."""
-    for step in net.steps:
-        axes = [axis for axis in _axes(step) if not axis.samples and (axis.size - axis.end) * FEW > axis.size]
+    for node in net.kinds(WINDOWS):
+        axes = [axis for axis in _axes(node, net.input(node)) if not axis.samples and (axis.size - axis.end) * FEW > axis.size]
         if axes:
-            name = step.layer.name
-            message = f"`{name}` never reads the last {' and '.join(axis.lost for axis in axes)} of {list(step.input)}"
+            name = node.layer.name
+            message = f"`{name}` never reads the last {' and '.join(axis.lost for axis in axes)} of {list(net.input(node))}"
             help = "`ceil=yes` adds a window for them" if name in POOLS else "pad the input, or give it a size that fits"
             notes = tuple(axis.arithmetic() for axis in axes)
-            yield warning("W0301", message, step.span, notes=notes, help=help)
+            yield warning("W0301", message, place(node), notes=notes, help=help)
 
 
-def _axes(step: Step) -> Iterator[_Axis]:
-    layer = step.layer
-    if layer.name not in WINDOWS or (pads := layer.pads(step.input)) is None:
+def _axes(node: Node, shape: Shape) -> Iterator[_Axis]:
+    layer = node.layer
+    windows, strides = getattr(layer, "k", 1), getattr(layer, "stride", None)
+    if strides == 1 or (pads := layer.pads(shape)) is None:  # with a stride of 1 nothing is left over
         return
     rank = len(pads)
-    windows, dilations = _each(getattr(layer, "k", 1), rank), _each(getattr(layer, "dilation", 1), rank)
-    strides = _each(getattr(layer, "stride", None) or windows, rank)
+    looks = zip(*(_each(value, rank) for value in (windows, strides or windows, getattr(layer, "dilation", 1))), pads, strict=True)
     names, where = (("row", "column"), slice(-2, None)) if rank == 2 else (("step",), slice(0, 1))
-    for name, size, count, *look, (before, _) in zip(
-        names, step.input[where], step.output[where], windows, strides, dilations, pads, strict=True
-    ):
-        window, stride, dilation = look
+    axes = zip(names, shape[where], node.output.type.sample[where], looks, strict=True)
+    for name, size, count, (window, stride, dilation, (before, _)) in axes:
         yield _Axis(name, size, count, window, stride, dilation, before)
 
 
@@ -81,16 +82,17 @@ def _each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else value
 
 
-def uneven_padding(net: Net) -> Iterator[Finding]:
+def uneven_padding(net: Net) -> Iterator[Diagnostic]:
     """`pad=same` that comes out different on both sides."""
-    for step in net.steps:
-        pad = getattr(step.layer, "pad", None)
+    for node in net.with_argument("pad"):
+        pad = getattr(node.layer, "pad", None)
         if pad != "same" and not (isinstance(pad, tuple) and "same" in pad):
             continue
-        uneven = [pair for pair in step.layer.pads(step.input) or () if pair[0] != pair[1]]
+        shape = net.input(node)
+        uneven = [pair for pair in node.layer.pads(shape) or () if pair[0] != pair[1]]
         if uneven:
             before, after = uneven[0]
             message = f"`pad=same` is uneven here: {before} before, {after} after"
-            note = f"{list(step.input)} lacks {before + after} for {list(step.output)}, and the odd one is put at the end"
+            note = f"{list(shape)} lacks {before + after} for {list(node.output.type.sample)}, and the odd one is put at the end"
             help = "`pad=half` pads both sides alike, as PyTorch and Caffe do; `same` is right for weights from TensorFlow"
-            yield warning("W0303", message, step.span, notes=(note,), help=help)
+            yield warning("W0303", message, place(node), notes=(note,), help=help)
