@@ -84,7 +84,7 @@ def _composed(first: Look, then: Look) -> Look:
 
 
 def _step(out: Access, access: Access, places: tuple[int, ...]) -> Look | None:
-    if len(access.indices) < len(places) + 1:
+    if min(len(out.indices), len(access.indices)) < len(places) + 1:
         return None
     steps = [_along(out.indices[place], access.indices[place]) for place in places]
     return None if None in steps else tuple(step for step in steps if step is not None)

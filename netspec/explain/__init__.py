@@ -39,9 +39,15 @@ def _of_name(name: str) -> str:
         return told
     if (meant := layer_meant(name, known)) is not None:
         return f"`{name}` is called `{meant}` here.\n\n{layers.text(known[meant])}"
-    topics = [*known, *declarations.names(), *SETTINGS, *pages.codes()]
-    close = nearest(name, topics)
-    raise UsageError(f"nothing to explain under `{name}`", f"did you mean `{close[0]}`?" if close else "`netspec explain` lists the topics")
+    raise UsageError(f"nothing to explain under `{name}`", _nearest(name, [*known, *declarations.names(), *SETTINGS, *pages.codes()]))
+
+
+def _nearest(name: str, topics: list[str]) -> str:
+    """The help for what is no topic: the nearest one, of a code its family, else where all are listed."""
+    family = [code for code in pages.codes() if code[:3] == name[:3].upper()]
+    if close := nearest(name, topics):
+        return f"did you mean `{close[0]}`?"
+    return f"near it: {', '.join(family)}" if family else "`netspec explain` lists the topics"
 
 
 def _topics() -> str:

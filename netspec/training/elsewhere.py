@@ -27,7 +27,7 @@ _ELSEWHERE: Final = {
     **dict.fromkeys(("momentum",), "it belongs to the optimizer: `optimizer = sgd(lr=0.1, momentum=0.9)`"),
     **dict.fromkeys(("weight_decay", "decay"), "it is a regulariser: `regularize = [l2(5e-4)]`"),
     **dict.fromkeys(("val_split", "validation_split", "validation"), "it belongs to the reader: `data = mnist5k(val=10%)`"),
-    **dict.fromkeys(("shuffle", "num_workers", "device", "metrics"), "it is always so, or chosen by itself: leave it out"),
+    **dict.fromkeys(("num_workers", "device", "metrics"), "it is always so, or chosen by itself: leave it out"),
 }
 _CALLS: Final = {
     **dict.fromkeys(("nll_loss", "nll", "softmax_loss", "softmaxwithloss", "categorical_crossentropy", "xent", "ce"), "cross_entropy"),

@@ -94,3 +94,9 @@ def test_the_optimizer_decides_the_numbers_beside_each_weight() -> None:
         for optimizer in ("sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)", "adam()")
     }
     assert fixed == {"sgd(lr=0.1)": 96, "sgd(lr=0.1, momentum=0.9)": 144, "adam()": 192}
+
+
+def test_one_group_of_all_channels_looks_at_the_whole_picture() -> None:
+    """Its sums have no place left: what is normalised by them has the field of what it stands beside."""
+    found = sound(net("conv(4, 3x3) -> groupnorm(1) -> conv(4, 3x3)"))
+    assert [row.receptive_field for row in found.rows] == [(3, 3), (3, 3), (5, 5)]

@@ -12,7 +12,8 @@ from netspec.training import elsewhere
 
 
 def errors(text: str) -> tuple[Diagnostic, ...]:
-    return check_source(Source("n.net", text), {}, net=None, target="plain").diagnostics
+    found = check_source(Source("n.net", text), {}, net=None, target="plain").diagnostics
+    return tuple(item for item in found if item.severity == "error")
 
 
 def net(body: str) -> str:
