@@ -55,4 +55,4 @@ def check_source(source: Source, settings: Mapping[str, Setting], *, net: str | 
     diagnostics = done.diagnostics
     if not diagnostics:  # an error comes first
         diagnostics = lint(spec, source, done.nets)
-    return Report(source, done.nets, done.expectations, diagnostics, target, threads)
+    return Report(source, done.nets, done.expectations, diagnostics, target, threads, done.imported)

@@ -13,10 +13,13 @@ Severity = Literal["error", "warning"]
 
 @record
 class Source:
-    """A spec's text and the name under which messages mention it."""
+    """A spec's text and the name under which messages mention it. `carried`: the files that it imports, as keys and texts, where they come
+    with it and are not to be read from its folder.
+    """
 
     file: str
     text: str
+    carried: tuple[tuple[str, str], ...] | None = None
 
     def lines(self) -> list[str]:
         """The text's lines, as an editor counts them."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from netspec import settings as environment
 from netspec import sources
 from netspec.compiler import TARGET, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
-from netspec.diagnostics import Source, SpecError, UserError, did_you_mean
+from netspec.diagnostics import Source, SpecError, UserError
 from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape, Weight
@@ -24,7 +24,7 @@ from netspec.passes.attach_loss import CORRECT, LOSS
 from netspec.runtime import room
 from netspec.runtime.executable import Executable
 from netspec.runtime.host import host_target
-from netspec.runtime.weights import initial
+from netspec.runtime.stock import Stock
 from netspec.schedule.cuda import schedule_cuda
 from netspec.schedule.layout import Order
 from netspec.schedule.program import Program
@@ -64,7 +64,8 @@ def find_model(file: str, net: str | None, params: Mapping[str, Setting], *, tra
 
 def model(source: Source, net: str | None, params: Mapping[str, Setting], *, trained: bool = False) -> Model:
     """The net of a source; `trained` prefers one that has a train block. Raises as `load`."""
-    nets = elaborate(parse(source.text, source.file), source, params, net=net).nets
+    found = elaborate(parse(source.text, source.file), source, params, net=net)
+    source, nets = found.source, found.nets
     planned = [item for item in nets if item.plan is not None]
     candidates = planned if trained and net is None and planned else list(nets)
     if len(candidates) == 1:
@@ -95,9 +96,23 @@ class Model:
 
     @property
     def graph(self) -> Graph:
-        """Its graph of layers."""
+        """Its graph of layers, as deployed."""
         assert self.net.graph is not None
         return self.net.graph
+
+    @property
+    def trained_graph(self) -> Graph:
+        """Its graph of layers as it is trained, with what stands in `if training`."""
+        graph = self.net.in_training.graph
+        assert graph is not None
+        return graph
+
+    @cached_property
+    def weights(self) -> tuple[Weight, ...]:
+        """Its weights: those of training, then those that exist only when it is deployed."""
+        trained = self.trained_graph.weights
+        names = {weight.name for weight in trained}
+        return (*trained, *(weight for weight in self.graph.weights if weight.name not in names))
 
     def seeded(self, seed: int | None) -> Model:
         """The same with another seed in its train block."""
@@ -177,13 +192,11 @@ class Net:
         self.steps = 0
         """Training steps made."""
         self._ready: dict[Stage, Code] = {}
-        self._current: dict[Stage, int] = {}
-        self._version = 0
         self._graphs: dict[Stage, Graph] = {}
         self._programs: dict[Stage, Program] = {}
         self._room = room.free()
         self._fitted: list[Stage] = []
-        self._initial = initial(model.graph.weights, seed)
+        self._stock = Stock(model.weights, seed)
         (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
 
     # ── what it is for ───────────────────────────────────────────────────────────────────────────
@@ -205,8 +218,7 @@ class Net:
         self.steps += 1
         rate = lr if lr is not None else optimizer.lr
         run.run({self._input: array, TARGET: target}, len(array), {"lr": rate, "step": self.steps, "seed": self.seed})
-        self._version += 1
-        self._current["train"] = self._version
+        self._stock.changed("train")
         loss = float(run.read(LOSS, (1,))[0])
         if not np.isfinite(loss):
             raise UserError(f"step {self.steps}: the loss is {loss}; no weight was changed", "lower the learning rate, or look at the data")
@@ -232,50 +244,47 @@ class Net:
 
     @property
     def weights(self) -> dict[str, Floats]:
-        """All weights and running statistics by name, copies in PyTorch's layout."""
-        run = self._freshest()
-        if run is None:
-            return {name: value.copy() for name, value in self._initial.items()}
-        return {weight.name: run.read(weight, _shape(weight)) for weight in self.model.graph.weights}
+        """All weights and running statistics by name, those that exist only in training too: copies in PyTorch's layout."""
+        return self._stock.read()
 
     def load_weights(self, weights: Mapping[str, ArrayLike]) -> None:
         """Replace weights by name; what is not named stays.
 
         Raises UserError for an unknown name or a wrong shape; then nothing is changed.
         """
-        known = {weight.name: weight for weight in self.model.graph.weights}
-        values: dict[str, Floats] = {}
-        for name, value in weights.items():
-            if name not in known:
-                raise UserError(f"{self.model.name} has no weight `{name}`", did_you_mean(name, list(known)))
-            values[name] = np.asarray(value, np.float32)
-            if values[name].shape != _shape(known[name]):
-                raise UserError(f"weight `{name}` is {list(_shape(known[name]))}, got {list(values[name].shape)}")
-        merged = self.weights | values
-        if not self._ready:
-            self._initial = merged
-        self._version += 1
-        for stage, run in self._ready.items():
-            self._write(run, merged)
-            self._current[stage] = self._version
+        self._stock.load(self.model.name, weights)
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of all that training changes: weights, running statistics, and what the optimizer keeps."""
-        return {weight.name: _shape(weight) for weight in self._graph("train").weights}
+        """The shapes of all that a run goes on from: weights, running statistics, and what the optimizer keeps."""
+        return {weight.name: _shape(weight) for weight in (*self.model.weights, *self._optimizers)}
+
+    def state(self) -> dict[str, Floats]:
+        """All that a run goes on from."""
+        run = self.executable("train")
+        return self.weights | {weight.name: run.read(weight, _shape(weight)) for weight in self._optimizers}
+
+    def load_state(self, state: Mapping[str, Floats]) -> None:
+        """What `state` gave."""
+        own, run = {weight.name for weight in self._optimizers}, self.executable("train")
+        self.load_weights({name: value for name, value in state.items() if name not in own})
+        for name in own:
+            run.write(name, state[name])
+
+    @cached_property
+    def _optimizers(self) -> list[Weight]:
+        """What the optimizer keeps."""
+        names = {weight.name for weight in self.model.weights}
+        return [weight for weight in self._graph("train").weights if weight.name not in names]
 
     # ── how it is made ───────────────────────────────────────────────────────────────────────────
 
     def executable(self, stage: Stage) -> Code:
         """The code of a stage, compiled when first asked for, with the current weights."""
         if stage not in self._ready:
-            current = self.weights if self._ready else self._initial
             code = self._compiled(stage)
-            self._write(code, current)
-            self._ready[stage], self._current[stage] = code, self._version
-            self._initial = {}  # no second copy of what the code holds
-        elif self._current[stage] != self._version:
-            self._write(self._ready[stage], self.weights)
-            self._current[stage] = self._version
+            self._stock.add(stage, code)
+            self._ready[stage] = code
+        self._stock.refresh(stage)
         return self._ready[stage]
 
     def program(self, stage: Stage) -> Program:
@@ -307,7 +316,7 @@ class Net:
         results = prod(self.output_shape) if mode == "infer" else 0
         sample = sum(size_of(value.type.shape) for value in self._graph(stages[0]).inputs) + results
         copies = len(stages)  # those that code begins with; in training also the best ones
-        weights = copies * sum(size_of(weight.type.shape) for weight in self.model.graph.weights)
+        weights = copies * sum(size_of(weight.type.shape) for weight in self.model.weights)
         return FLOAT * (batch * sample + weights) + sum(room.needed(self._scheduled(stage, batch), self.threads) for stage in stages)
 
     def _scheduled(self, stage: Stage, batch: int) -> Program:
@@ -328,27 +337,18 @@ class Net:
             case "infer":
                 return inference_graph(self.model.graph, tiled)
             case "train":
-                return training_graph(self.model.graph, self._plan())
+                return training_graph(self.model.trained_graph, self._plan())
             case "curvature":
-                return curvature_graph(self.model.graph, self._plan())
+                return curvature_graph(self.model.trained_graph, self._plan())
             case "gradients":
-                return gradient_graph(self.model.graph, self._term)
+                return gradient_graph(self.model.trained_graph, self._term)
             case "evaluate":
                 return evaluation_graph(self.model.graph, self._term, tiled)
 
     def advanced(self, steps: int) -> None:
         """The training code has made so many steps by itself: its weights are the current ones."""
         self.steps += steps
-        self._version += 1
-        self._current["train"] = self._version
-
-    def _freshest(self) -> Code | None:
-        return next((run for stage, run in self._ready.items() if self._current[stage] == self._version), None)
-
-    def _write(self, run: Code, values: Mapping[str, Floats]) -> None:
-        for name, value in values.items():
-            if name in run.program.buffers:
-                run.write(name, value)
+        self._stock.changed("train")
 
     def _plan(self) -> TrainPlan:
         plan = self.model.plan
@@ -367,7 +367,7 @@ class Net:
 
     @cached_property
     def _trainable(self) -> list[Weight]:
-        return [weight for weight in self.model.graph.weights if weight.role == "trainable"]
+        return [weight for weight in self.model.trained_graph.weights if weight.role == "trainable"]
 
     @cached_property
     def input_shape(self) -> Shape:

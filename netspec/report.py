@@ -28,6 +28,7 @@ class Report:
     diagnostics: tuple[Diagnostic, ...]
     target: str
     threads: int
+    imported: tuple[Source, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -40,7 +41,10 @@ class Report:
 
     def problems(self) -> str:
         """The diagnostics, as they stand on the terminal."""
-        return "\n\n".join(render(item, {self.source.file: self.source}) for item in self.diagnostics)
+        return "\n\n".join(render(item, self._sources()) for item in self.diagnostics)
+
+    def _sources(self) -> dict[str, Source]:
+        return {source.file: source for source in (self.source, *self.imported)}
 
     def to_dict(self) -> dict[str, Json]:
         """The report as plain data: the JSON form."""
@@ -49,7 +53,7 @@ class Report:
             "threads": self.threads,
             "nets": [_net(net) for net in self.nets],
             "expects": [_expectation(item) for item in self.expectations],
-            "diagnostics": [_diagnostic(item, self.source) for item in self.diagnostics],
+            "diagnostics": [_diagnostic(item, self._sources()) for item in self.diagnostics],
         }
 
     def to_json(self) -> str:
@@ -133,25 +137,28 @@ def _expectation(item: Expectation) -> dict[str, Json]:
     return {"net": item.net, "text": item.text, "line": item.span.line, "status": status, "actual": item.actual or None}
 
 
-def _diagnostic(item: Diagnostic, source: Source) -> dict[str, Json]:
+def _diagnostic(item: Diagnostic, sources: dict[str, Source]) -> dict[str, Json]:
     marked = [(item.span, item.label)] if item.label else []
     marked += [(label.span, label.text) for label in item.labels]
-    labels: list[Json] = [{"text": text, "span": _span(span, source)} for span, text in marked]
+    labels: list[Json] = [
+        {"text": text, **({"file": span.file} if span.file != item.span.file else {}), "span": _span(span, sources)}
+        for span, text in marked
+    ]
     return {
         "code": item.code,
         "severity": item.severity,
         "message": item.message,
         "file": item.span.file,
-        "span": _span(item.span, source),
+        "span": _span(item.span, sources),
         "labels": labels,
         "notes": list(item.notes),
         "help": item.help,
-        "fix": None if item.fix is None else {"span": _span(item.fix.span, source), "text": item.fix.text},
+        "fix": None if item.fix is None else {"span": _span(item.fix.span, sources), "text": item.fix.text},
     }
 
 
-def _span(span: Span, source: Source) -> dict[str, Json]:
-    line, column = source.locate(span.end)
+def _span(span: Span, sources: dict[str, Source]) -> dict[str, Json]:
+    line, column = sources[span.file].locate(span.end)
     return {"start": {"line": span.line, "column": span.column}, "end": {"line": line, "column": column}}
 
 

@@ -45,7 +45,7 @@ def show(
         case "ast":
             return tree_text(parse(model.source.text, model.source.file))
         case "graph":
-            return graph_text.text(model.graph)
+            return graph_text.text(model.graph if mode == "infer" else model.trained_graph)
         case "optimised":
             machine, images = host_target(target), _images(model, batch)
             return graph_text.text(_optimised(model, mode, _tiled(images, machine, layout)))
@@ -72,4 +72,4 @@ def _optimised(model: Model, mode: str, tiled: int | None) -> Graph:
         return inference_graph(model.graph, tiled)
     if model.plan is None:
         raise UserError(f"{model.name} has no `train` block", "show it with `--mode infer`")
-    return training_graph(model.graph, model.plan)
+    return training_graph(model.trained_graph, model.plan)

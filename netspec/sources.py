@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from pathlib import Path
+from itertools import islice
+from os.path import normpath
+from pathlib import Path, PurePosixPath
 
 from netspec.diagnostics import Source, UserError, did_you_mean
 from netspec.records import record
+
+TEXT = "<text>"
+"""The name of a spec that is given as text."""
 
 _MOST_BYTES = 256 * 1024 + 1
 """One more than the parser takes, so that it is the parser that says so."""
@@ -46,7 +51,7 @@ def find(name: str) -> Found:
 def resolve(path_or_text: str) -> Found:
     """As `find`, or the text of a spec: whatever has a brace or a newline in it."""
     if "{" in path_or_text or "\n" in path_or_text:
-        return Found(Source("<text>", path_or_text))
+        return Found(Source(TEXT, path_or_text))
     return find(path_or_text)
 
 
@@ -80,16 +85,95 @@ def bundled(name: str) -> Found | None:
 
 
 def specs() -> list[Path]:
-    """The bundled specs: of the installed package, or of a source tree that is not installed."""
+    """The bundled specs."""
+    return sorted(_bundle().glob("*.net"))
+
+
+def _bundle() -> Path:
+    """Their folder: of the installed package, or of a source tree that is not installed."""
     try:
         found = import_module("netspec.specs").__file__
     except ModuleNotFoundError:
         found = None
-    folder = Path(found).parent if found else Path(__file__).parents[1] / "specs"
-    return sorted(folder.glob("*.net"))
+    return Path(found).parent if found else Path(__file__).parents[1] / "specs"
 
 
 def nets_of(file: Path) -> list[str]:
     """The names of the nets in a bundled file, templates left out, found without parsing it."""
     found = _NET.findall(file.read_text(encoding="utf-8"))
     return [name for name, rest in found if rest.lstrip().startswith("=") or not _WITHOUT_DEFAULT.search(rest)]
+
+
+# ── imports ──────────────────────────────────────────────────────────────────────────────────────
+
+_STANDARD = "std"
+_MARKS = (".git", "pyproject.toml")
+_LISTED = 1000
+"""Files of a folder that are looked through for a similar name."""
+
+
+class Project:
+    """The files that a spec may import: those in its project's folder, and the standard library.
+
+    A file is known by its key: its path from the spec's folder, with `/`, or `std.vision`. The project's folder is the nearest one above
+    the spec that holds `.git` or `pyproject.toml`, else the spec's own.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.folder = Path(source.file).parent
+        self.name = Path(source.file).name
+        """The key of the spec itself."""
+
+    def relative(self, path: str, user: str) -> str:
+        """The key of a path in the file of key `user`. Raises UserError for one that can be no import."""
+        if self.source.carried is None and self.source.file == TEXT:
+            raise UserError("a spec that is given as text has no folder to import from", "save it to a file, or import from `std.vision`")
+        if user.startswith(f"{_STANDARD}."):
+            raise UserError("the standard library imports no files")
+        if not path.endswith(".net"):
+            raise UserError(f"`{path}` is no spec: its name ends in `.net`")
+        if PurePosixPath(path).is_absolute() or Path(path).is_absolute():
+            raise UserError(f"`{path}` starts at the root", "the path of an import starts at the folder of the file that it stands in")
+        return normpath(PurePosixPath(user).parent / path).replace("\\", "/")
+
+    def library(self, names: tuple[str, ...]) -> str:
+        """The key of a dotted name. Raises UserError for one that the standard library does not have."""
+        known = sorted(f"{_STANDARD}.{path.stem}" for path in (_bundle() / _STANDARD).glob("*.net"))
+        if (key := ".".join(names)) not in known:
+            raise UserError(f"no library `{key}`", did_you_mean(key, known))
+        return key
+
+    def open(self, key: str) -> Source:
+        """The text of an import. Raises UserError where it cannot be read, or lies outside of the project's folder."""
+        shown = key if self.folder == Path() or _is_library(key) else normpath(self.folder / key)
+        if (text := dict(self.source.carried or ()).get(key)) is not None:
+            return Source(shown, text)
+        if _is_library(key):
+            return Source(key.replace(".", "/") + ".net", read(_bundle() / _STANDARD / f"{key.partition('.')[2]}.net").text)
+        if self.source.carried is not None:
+            raise UserError(f"`{key}` does not come with the spec")
+        return Source(shown, read(self._contained(key)).text)
+
+    def _contained(self, key: str) -> Path:
+        try:
+            base = self.folder.resolve()
+            path, root = (base / key).resolve(), _project_folder(base)
+            inside, there = path.is_relative_to(root), path.is_file()
+        except (OSError, ValueError, RuntimeError) as error:  # a name too long, a character that no name has, links in a circle
+            raise UserError(f"`{key[:60]}` is no path that can be read: {error}") from error
+        if not inside:
+            raise UserError(f"`{key}` lies outside of the project's folder", f"only files in {root} can be imported")
+        if not there:
+            found = [item.name for item in islice(path.parent.glob("*.net"), _LISTED) if item.is_file()]
+            close = did_you_mean(path.name, found)
+            raise UserError(f"no such file: {key}", close or f"looked in {path.parent}")
+        return path
+
+
+def _is_library(key: str) -> bool:
+    return key.startswith(f"{_STANDARD}.") and not key.endswith(".net")
+
+
+def _project_folder(folder: Path) -> Path:
+    return next((item for item in (folder, *folder.parents) if any((item / mark).exists() for mark in _MARKS)), folder)

@@ -77,12 +77,15 @@ class Site:
 
 @dataclass(frozen=True)
 class Step:
-    """One layer: what it computes, the values it reads, its weights as (own name, full name), and what nobody reads afterwards."""
+    """One layer: what it computes, the values it reads, its weights as (own name, full name), those of them (full names) that it takes with
+    rows as columns, and what nobody reads afterwards.
+    """
 
     function: Function
     inputs: tuple[str, ...]
     weights: tuple[tuple[str, str], ...]
     output: str
+    turned: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()
 
 
@@ -98,7 +101,7 @@ class Steps:
         """The result for an input, with weights by name."""
         values = {self.source: x}
         for step in self.steps:
-            own = {short: weights[name] for short, name in step.weights}
+            own = {short: weights[name].T if name in step.turned else weights[name] for short, name in step.weights}
             values[step.output] = step.function([values[name] for name in step.inputs], own)
             for name in step.frees:
                 del values[name]
@@ -127,5 +130,5 @@ def steps(graph: Graph, table: Mapping[str, Callable[[Site], Function]], library
         left.subtract(node.inputs)
         frees = tuple(name for name in dict.fromkeys(node.inputs) if left[name] == 0)
         own = tuple((name.rpartition(".")[2], name) for name in node.weights)
-        found.append(Step(table[node.layer.name](site), node.inputs, own, node.output.name, frees))
+        found.append(Step(table[node.layer.name](site), node.inputs, own, node.output.name, node.turned, frees))
     return Steps(tuple(found), graph.inputs[0].name, graph.outputs[0])

@@ -10,7 +10,8 @@ from dataclasses import replace
 from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
 from netspec.elaborate.build import Build
 from netspec.elaborate.expect import expectations
-from netspec.elaborate.memory import Memory, memory
+from netspec.elaborate.memory import memory
+from netspec.elaborate.modes import check_names
 from netspec.elaborate.nets import Elaborator, Setting, addresses
 from netspec.elaborate.plans import check_plan
 from netspec.elaborate.problems import Problems, TooMany
@@ -36,7 +37,7 @@ def elaborate(spec: tree.Spec, source: Source, settings: Mapping[str, Setting] |
     """
     found = examine(spec, source, settings, net=net)
     if found.failed:
-        raise SpecError(found.diagnostics, [source])
+        raise SpecError(found.diagnostics, [source, *found.imported])
     return found
 
 
@@ -55,9 +56,13 @@ def examine(
     problems = Problems(source)
     nets: list[CheckedNet] = []
     expected: list[Expectation] = []
+    carried: tuple[tuple[str, str], ...] | None = source.carried
     with _deep(), suppress(TooMany):
-        _elaborate_nets(Elaborator(spec, problems, settings or {}), net, refused, nets, expected)
-    return Elaborated(source, tuple(nets), tuple(expected), problems.diagnostics)
+        work = Elaborator(spec, source, problems, settings or {})
+        carried = work.files.carried
+        _elaborate_nets(work, net, refused, nets, expected)
+    imported = tuple(item for item in problems.sources.values() if item is not source)
+    return Elaborated(replace(source, carried=carried), tuple(nets), tuple(expected), problems.diagnostics, imported)
 
 
 @contextmanager
@@ -84,6 +89,7 @@ def _elaborate_nets(
             continue
         build, sound = built
         net = _checked(name, build, sound, work, trained)
+        work.as_deployed()
         nets.append(net)
         for block in expects if sound else ():
             if block.net.text == name:
@@ -116,27 +122,34 @@ def _check_expects(expects: list[tree.Expect], work: Elaborator) -> None:
 
 
 def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Mapping[str, tree.Train]) -> CheckedNet:
-    graph = build.graph() if sound else None
+    net = _described(name, build, sound, work)
+    as_trained = build
+    if sound and work.mode.asked and (again := work.build(name, training=True)) is not None:
+        as_trained, sound = again
+        other = _described(name, as_trained, sound, work)
+        if sound and other.graph != net.graph:
+            check_names(build, as_trained, work.problems)
+            net = replace(net, trained=other)
+    plan = _plan(net, work, trained)
+    if not sound:
+        return replace(net, plan=plan)
+    slots = len(plan.optimizer.state) + plan.accumulates if plan is not None and plan.optimizer is not None else _MOMENTUM
+    return replace(net, memory=memory(build, as_trained, slots), plan=plan)
+
+
+def _described(name: str, build: Build, sound: bool, work: Elaborator) -> CheckedNet:
+    """A net that has been built, as deployed or as it is trained."""
     outputs = {key: value for key, value in build.outputs.items() if isinstance(value, Tensor)}
-    net = CheckedNet(
+    return CheckedNet(
         name,
         work.file.nets[name].name.span,
         dict(build.inputs),
         {key: build.value_name(value.number) for key, value in outputs.items()},
         {address: build.value_name(number) for address, number in addresses(build.labels).items()},
         tuple(_rows(build)),
-        graph,
+        build.graph() if sound else None,
         ends=build.ends,
     )
-    plan = _plan(net, work, trained)
-    if graph is None:
-        return _with(net, None, plan)
-    slots = len(plan.optimizer.state) + plan.accumulates if plan is not None and plan.optimizer is not None else _MOMENTUM
-    return _with(net, memory(build, [value.number for value in outputs.values()], slots), plan)
-
-
-def _with(net: CheckedNet, need: Memory | None, plan: TrainPlan | None) -> CheckedNet:
-    return replace(net, memory=need, plan=plan)
 
 
 def _rows(build: Build) -> Iterator[Row]:
@@ -145,7 +158,7 @@ def _rows(build: Build) -> Iterator[Row]:
         facts = item.facts
         yield Row(
             *(str(item.path), facts.layer.name, item.span, facts.inputs, facts.output),
-            *(facts.params, facts.macs, item.reach, facts.pads, item.frame),
+            *(item.params, facts.macs, item.reach, facts.pads, item.frame),
         )
 
 
@@ -162,4 +175,4 @@ def _plan(net: CheckedNet, work: Elaborator, trained: Mapping[str, tree.Train]) 
     binder = Binder(block, net.name, frozenset(parameters | params), work.context)
     before = work.problems.errors
     plan = binder.plan()
-    return check_plan(plan, net, binder) if work.problems.errors == before else plan
+    return check_plan(plan, net.in_training, binder) if work.problems.errors == before else plan

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from netspec.diagnostics import Fix, Label, Span, nearest
 from netspec.elaborate.arithmetic import size
-from netspec.elaborate.evaluate import evaluate, not_yet
+from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import (
     POISON,
@@ -24,6 +24,7 @@ from netspec.elaborate.values import (
     Poison,
     Quantity,
     Range,
+    Stored,
     Tensor,
     Value,
     Wildcard,
@@ -35,11 +36,12 @@ from netspec.records import record
 from netspec.schema import ArgumentError, Schema
 from netspec.syntax import tree
 
-LATER: Final = frozenset({"weight", "init"})
-"""Arguments of linear layers that are part of the language and not supported yet."""
-LINEAR: Final = frozenset({"conv", "convt", "dense"})
+ORIGINS: Final = {"weight": frozenset[str](), "init": frozenset(("he", "xavier"))}
+"""What a linear layer takes beside its own arguments, with the words for it: where its first weight comes from, and how it starts."""
 
 Model = TypeVar("Model", bound=Schema)
+Origins = Mapping[str, Given]
+"""Of `weight=` and `init=` those that are given."""
 
 
 @record
@@ -68,6 +70,8 @@ def all_words(model: type[Schema] | None) -> frozenset[str]:
 def signature_of(model: type[Schema]) -> Signature:
     """The signature of a layer or declaration."""
     words = words_of(model)
+    if getattr(model, "linear", False):
+        words = {**words, **ORIGINS}
     return Signature(model.name, tuple(words), lambda item: words.get(item, frozenset()))
 
 
@@ -125,23 +129,21 @@ def bind(
     model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope
 ) -> Model | Poison:
     """A layer from the arguments of a call."""
-    if model.name in LINEAR:
-        arguments = _refuse_later(model, arguments, scope)
+    bound = bind_with_origins(model, call, arguments, given, scope)
+    return POISON if isinstance(bound, Poison) else bound[0]
+
+
+def bind_with_origins(
+    model: type[Model], call: tree.Call | Callable, arguments: Sequence[tree.Argument], given: Sequence[Given], scope: Scope
+) -> tuple[Model, Origins] | Poison:
+    """A layer, and what is said of its first weight."""
+    linear = bool(getattr(model, "linear", False))
     found = gather(signature_of(model), given, arguments, scope)
     if isinstance(found, Poison):
         return POISON
-    return validate(model, found, call.name.span if isinstance(call, tree.Call) else call.span, scope)
-
-
-def _refuse_later(model: type[Schema], arguments: Sequence[tree.Argument], scope: Scope) -> Sequence[tree.Argument]:
-    later = LATER.difference(model.arguments())
-    kept: list[tree.Argument] = []
-    for argument in arguments:
-        if argument.name and argument.name.text in later:
-            not_yet(f"`{argument.name.text}=` of `{model.name}`", argument, scope)
-        else:
-            kept.append(argument)
-    return kept
+    origins = {name: found.pop(name) for name in ORIGINS if linear and name in found}
+    layer = validate(model, found, call.name.span if isinstance(call, tree.Call) else call.span, scope)
+    return POISON if isinstance(layer, Poison) else (layer, origins)
 
 
 def validate(model: type[Model], found: Mapping[str, Given], span: Span, scope: Scope) -> Model | Poison:
@@ -176,5 +178,5 @@ def plain(value: Value) -> Any:
             return tuple(plain(item) for item in value)
         case Range():
             return plain(value.low), plain(value.high)
-        case Tensor() | Labelled() | Pass() | Callable() | Wildcard() | Poison():
+        case Tensor() | Labelled() | Pass() | Stored() | Callable() | Wildcard() | Poison():
             raise TypeError(describe(value))

@@ -1,58 +1,72 @@
-"""Calls of blocks: parameters, and the body on the current tensor."""
+"""Calls of blocks, and of nets like blocks: parameters, and the body on the current tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netspec.diagnostics import Span
+from netspec.diagnostics import Label, Span
+from netspec.elaborate.aliases import Declared, meant, signature
 from netspec.elaborate.binding import Signature, all_words, gather
 from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.limits import MAX_DEPTH, LimitExceeded
-from netspec.elaborate.place import Application, Place
+from netspec.elaborate.place import Application, Level, Place
 from netspec.elaborate.problems import Frame
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import POISON, Current, Given, Poison, Tensor
 from netspec.syntax import tree
 
 
-def call_block(at: Application, block: tree.Block) -> Current:
-    """The value of a block's body; its labels become those of the line that it is called on."""
+def call_block(at: Application, block: Declared) -> Current:
+    """The value of a block's body, or of a net's; its labels become those of the line that it is called on."""
     place, name = at.place, block.name.text
-    what = signature(name, block.formals)
-    given = gather(what, at.found.arguments, at.arguments, place.scope)
-    if isinstance(given, Poison):
+    found = meant(block, at.found.home or place.scope.context)
+    if isinstance(found, Poison):
         return POISON
-    frame = _frame(at, block, given)
-    scope = Scope(place.scope.context, None, frame, entry=at.current)
-    if not bind_formals(what, block.formals, given, scope, missing_at=at.step.name.span):
+    called, what = found.item, signature(name, found.item.formals)
+    given = gather(what, at.found.arguments, at.arguments, place.scope)
+    if isinstance(given, Poison) or not _takes_one_tensor(called, at):
+        return POISON
+    frame = _frame(at, name, given)
+    scope = Scope(found.home, None, frame, entry=at.current)
+    if not bind_formals(what, called.formals, found.given | given, scope, missing_at=at.step.name.span):
         return POISON
     place.build.budget.enter()
     path, own = place.line.block(name)
     weights, outer = place.build.weights, place.build.frame
     place.build.frame = frame
-    value = at.run(block.body.items, at.current, Place(place.build, scope, own, own, passes=place.passes))
+    level: Level = "inner" if isinstance(called, tree.Block) else "called"
+    value = at.run(called.body.items, at.current, Place(place.build, scope, own, own, level=level, passes=place.passes))
     place.build.frame = outer
     place.line.close(path, name, place.build.weights > weights)
     if place.owner is not None:
-        for label, found in scope.labels.items():
-            place.owner.inner[label] = None if label in place.owner.inner else found
+        for label, inner in scope.labels.items():
+            place.owner.inner[label] = None if label in place.owner.inner else inner
     return value.made_by(at.mark) if isinstance(value, Tensor) and value is not at.current else value
 
 
-def signature(name: str, formals: Sequence[tree.Formal]) -> Signature:
-    """What a block or net takes: any value, words of layers among them."""
-    return Signature(name, tuple(formal.name.text for formal in formals), lambda _: all_words(None))
+def _takes_one_tensor(called: tree.Block | tree.Net, at: Application) -> bool:
+    """Whether this can be called on the current tensor: a block, or a net of one input."""
+    if isinstance(called, tree.Block):
+        return True
+    inputs = [item for item in called.body.items if isinstance(item, tree.Input)]
+    if len(inputs) == 1:
+        return True
+    message = f"`{at.step.name.text}` has the inputs {', '.join(item.name.text for item in inputs)}" if inputs else "a net without input"
+    labels = [Label(item.span, "an input") for item in inputs[:2]]
+    help = "a net of one input can be called like a block"
+    at.place.scope.report("E0212", message, at.step.name.span, labels=labels, help=help)
+    return False
 
 
-def _frame(at: Application, block: tree.Block, given: Mapping[str, Given]) -> Frame:
+def _frame(at: Application, name: str, given: Mapping[str, Given]) -> Frame:
     outer = at.place.scope.frame
     depth = outer.depth + 1 if outer else 1
     if depth > MAX_DEPTH:
-        message = f"`{block.name.text}`: blocks call each other more than {MAX_DEPTH} deep"
+        message = f"`{name}`: blocks call each other more than {MAX_DEPTH} deep"
         raise LimitExceeded("E0503", message, "a block that calls itself needs an `if` that ends it")
     named = {item.name.text for item in at.arguments if item.name} | {item.name for item in at.found.arguments if item.name}
     written = tuple(item if item.name in named else Given(item.value, item.span) for item in given.values())
-    return Frame(block.name.text, written, at.step.span, at.current, outer, depth)
+    return Frame(name, written, at.step.span, at.current, outer, depth)
 
 
 def bind_formals(what: Signature, formals: Sequence[tree.Formal], given: Mapping[str, Given], scope: Scope, *, missing_at: Span) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import assert_never
 
+from netspec.diagnostics import Label
 from netspec.elaborate.arithmetic import Trouble, items
 from netspec.elaborate.binding import all_words
 from netspec.elaborate.declared import check_shape
 from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole, not_yet
-from netspec.elaborate.place import Place
+from netspec.elaborate.place import BRANCH, Place
+from netspec.elaborate.problems import Frame
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.steps import call
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, show, tensor_of
@@ -50,6 +53,7 @@ def _statement(item: tree.Statement, current: Current, place: Place) -> Current:
 def _line(label: tree.Name, chain: tree.Chain, shape: tree.Shape | None, current: Current, place: Place) -> Labelled:
     """A labelled line, and its label, which is defined from here on."""
     owner = Labelled(label.text, label.span, first=len(place.build.applied))
+    owner.again = _Line(chain, place.scope, len(place.scope.values))
     names = place.body.line(label.text)
     owner.value = _chain(chain, current, replace(place, line=names, owner=owner), owner)
     owner.last = len(place.build.applied)
@@ -57,6 +61,22 @@ def _line(label: tree.Name, chain: tree.Chain, shape: tree.Shape | None, current
         check_shape(shape, chain, owner.value, owner.first, place)
     place.scope.define(label, owner)
     return owner
+
+
+@record
+class _Line:
+    """The steps of a labelled line, to be repeated: its chain, its scope, and how many names there were above it."""
+
+    chain: tree.Chain
+    scope: Scope
+    known: int
+
+    def __call__(self, current: Current, place: Place, frame: Frame) -> Current:
+        """Their result for another tensor. What they label anew belongs to the line that repeats them."""
+        scope = Scope(self.scope.context, self.scope.parent, frame, self.scope.entry)
+        scope.values = dict(islice(self.scope.values.items(), self.known))
+        chain = replace(self.chain, source=None)
+        return _chain(chain, current, replace(place, scope=scope), place.owner)
 
 
 def _chain(chain: tree.Chain, current: Current, place: Place, label: Labelled | None) -> Current:
@@ -164,15 +184,16 @@ def _if(step: tree.If, current: Current, place: Place) -> Current:
     if isinstance(chosen, Poison):
         return POISON
     body = step.then if chosen else step.otherwise
-    level = "inner" if place.level == "inner" else "if"
-    return current if body is None else run(body.items, current, place.within(level))
+    return current if body is None else run(body.items, current, place.within(BRANCH[place.level]))
 
 
 def _input(item: tree.Input, current: Current, place: Place) -> Current:
     scope = place.scope
-    if place.level != "net":
+    if place.level not in ("net", "called"):
         help = "a block's input is the tensor that it is called on"
         return scope.report("E0112", "`input` stands only at the top of a net", item.span, help=help)
+    if place.level == "called":
+        return _entered(item, current, place)
     if place.build.applied:
         scope.report("E0112", "`input` stands above the first step", item.span, help="move it up")
         return POISON
@@ -186,7 +207,20 @@ def _input(item: tree.Input, current: Current, place: Place) -> Current:
     return value
 
 
-def _input_value(item: tree.Input, place: Place) -> Current:
+def _entered(item: tree.Input, current: Current, place: Place) -> Current:
+    """The input of a net that is called like a block: the tensor that it is called on, which must be as declared."""
+    scope, dims = place.scope, _dimensions(item, place)
+    scope.define(item.name, Labelled(item.name.text, item.span, current))
+    if POISON in dims or not isinstance(current, Tensor) or tuple(dims) == current.shape:
+        return current
+    frame = scope.frame
+    assert frame is not None, "a call has a frame"
+    message = f"`{frame.name}` takes {item.name.text} {show(tuple(dims))}, the current tensor is {show(current)}"
+    labels = [Label(item.shape.span, "declared here")]
+    return scope.context.problems.report("E0212", message, frame.span, frame=frame.outer, labels=labels)
+
+
+def _dimensions(item: tree.Input, place: Place) -> list[Value]:
     scope = place.scope
     dims: list[Value] = []
     for dim in item.shape.dims:
@@ -195,6 +229,11 @@ def _input_value(item: tree.Input, place: Place) -> Current:
             scope.values[dim.name.text] = POISON
         else:
             dims.append(evaluate_whole(dim, scope, "a dimension"))
+    return dims
+
+
+def _input_value(item: tree.Input, place: Place) -> Current:
+    scope, dims = place.scope, _dimensions(item, place)
     if POISON in dims:
         return POISON
     shape = tuple(dim for dim in dims if isinstance(dim, int))
@@ -229,6 +268,8 @@ def _results_allowed(item: tree.Head | tree.OutputNames, place: Place) -> bool:
 
 
 def _result(name: tree.Name, value: Current, place: Place) -> None:
+    if place.level.startswith("called"):
+        return  # a label is all that it is
     if name.text in place.build.outputs:
         place.scope.report("E0103", f"the result `{name.text}` is named twice", name.span)
     place.build.outputs[name.text] = value

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
 from netspec.diagnostics import Span
 from netspec.elaborate.facts import Facts, Library
 from netspec.elaborate.limits import Budget
 from netspec.elaborate.naming import Path
 from netspec.elaborate.problems import Frame
 from netspec.elaborate.reach import Reach, of_input
-from netspec.elaborate.values import Current, Labelled, Tensor
+from netspec.elaborate.values import Current, Labelled, Stored, Tensor
 from netspec.graph.graph import Graph, Node
-from netspec.graph.types import Layer, Shape, Value, Weight, batched
+from netspec.graph.types import Shape, Value, Weight, batched
+from netspec.kernels.affine import size_of
 from netspec.records import record
+
+Taken = Mapping[str, Stored]
+"""Weights of a layer that are another one's, by the layer's own names."""
 
 
 @record
 class Applied:
-    """A layer in its place; `inputs` are numbers of values, its own is its position after the inputs of the net."""
+    """A layer in its place; `inputs` are numbers of values, its own is its position after the inputs of the net.
+
+    `frame` is the call of a block that it stands in. `taken` are weights that belong to steps above, `given` those that start, or stay,
+    as the text says; the rest is as the layer has it.
+    """
 
     facts: Facts
     inputs: tuple[int, ...]
     path: Path
     span: Span
     reach: Reach | None
-    frame: Frame | None = None
-    """The call of a block that it stands in."""
+    frame: Frame | None
+    taken: Taken
+    given: Mapping[str, Weight]
+
+    @property
+    def own(self) -> tuple[Weight, ...]:
+        """The weights that no other step has."""
+        if not self.taken and not self.given:
+            return self.facts.weights
+        return tuple(self.given.get(item.name, item) for item in self.facts.weights if item.name not in self.taken)
+
+    @property
+    def params(self) -> int:
+        """Trainable numbers, those of shared weights counted where they belong."""
+        return counted(self.own) if self.taken or self.given else self.facts.params
+
+    @property
+    def stored(self) -> int:
+        """Numbers that are saved with the weights."""
+        return sum(size_of(weight.type.shape) for weight in self.own) if self.taken else self.facts.stored
+
+
+_NONE: Final[Mapping[str, Any]] = {}
 
 
 class Build:
@@ -38,6 +70,7 @@ class Build:
         self.labels: dict[str, Labelled] = {}
         self.ends: dict[Span, Shape] = {}  # what the chains of the net's own statements end with
         self.weights = 0
+        self.sharing: Sharing | None = None
         self.sound: int | None = None  # how many layers stood when the first step failed
         self.where: Span | None = None  # the step at work, for what exceeds a limit
         self.frame: Frame | None = None  # the block at work
@@ -51,12 +84,14 @@ class Build:
         """Whether the tensor is an input of the net."""
         return tensor.number < len(self.inputs)
 
-    def apply(self, layer: Layer, facts: Facts, inputs: list[Tensor], path: Path, span: Span) -> Tensor:
+    def apply(
+        self, facts: Facts, inputs: list[Tensor], path: Path, span: Span, taken: Taken = _NONE, given: Mapping[str, Weight] = _NONE
+    ) -> Tensor:
         """Add a layer."""
         self.budget.layer(facts.parts)
-        self.weights += len(facts.weights)
+        self.weights += len(facts.weights) if self.sharing is None else 0
         reach = of_input(facts.output) if facts.rearranges and self.is_input(inputs[0]) else _reach(facts, inputs)
-        self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach, self.frame))
+        self.applied.append(Applied(facts, tuple(item.number for item in inputs), path, span, reach, self.frame, taken, given))
         return Tensor(len(self.inputs) + len(self.applied) - 1, facts.output, span, reach)
 
     def value_name(self, number: int) -> str:
@@ -79,14 +114,40 @@ class Build:
         nodes: list[Node] = []
         weights: list[Weight] = []
         for item, name in zip(self.applied, names[len(self.inputs) :], strict=True):
-            own = [Weight(f"{name}.{weight.name}", weight.type, weight.init, weight.role) for weight in item.facts.weights]
-            weights += own
+            weights += [Weight(f"{name}.{weight.name}", weight.type, weight.init, weight.role) for weight in item.own]
             inputs = tuple(names[number] for number in item.inputs)
             output = Value(name, batched(item.facts.output))
-            nodes.append(Node(name, item.facts.layer, inputs, tuple(weight.name for weight in own), output, item.span))
+            read = tuple(self._weight_name(item, weight.name) for weight in item.facts.weights)
+            turned = tuple(self._weight_name(item, key) for key, stored in item.taken.items() if stored.turned)
+            nodes.append(Node(name, item.facts.layer, inputs, read, output, item.span, turned))
         inputs = tuple(Value(name, batched(shape)) for name, shape in self.inputs)
         outputs = tuple(names[value.number] for value in self.outputs.values() if isinstance(value, Tensor))
         return Graph(self.name, inputs, tuple(weights), tuple(nodes), outputs)
+
+    def owner(self, weight: Stored) -> Stored:
+        """The weight that a weight of a step really is: its own, or the one that it was taken from."""
+        if (source := self.applied[weight.step].taken.get(weight.name)) is None:
+            return weight
+        return source.transposed if weight.turned else source
+
+    def _weight_name(self, item: Applied, name: str) -> str:
+        """The full name of one of a step's weights."""
+        source = item.taken.get(name)
+        return f"{item.path}.{name}" if source is None else f"{self.applied[source.step].path}.{source.name}"
+
+
+class Sharing:
+    """The steps with weights of a line, one after the other, while they are repeated; `span` is where."""
+
+    def __init__(self, build: Build, label: Labelled, span: Span) -> None:
+        steps = range(label.first, label.last)
+        self.name, self.span = label.name, span
+        self.donors = iter([step for step in steps if build.applied[step].facts.weights])
+
+
+def counted(weights: Iterable[Weight]) -> int:
+    """How many numbers of the weights are trained."""
+    return sum(size_of(weight.type.shape) for weight in weights if weight.role == "trainable")
 
 
 def _reach(facts: Facts, inputs: list[Tensor]) -> Reach | None:

@@ -36,7 +36,7 @@ def check_conditions(texts: Sequence[str], net: CheckedNet, build: Build, contex
     for text in texts:
         line = read(text)
         own = Problems(Source(FILE, f"let condition = {text}"))
-        scope = Facts(Context(context.file, own, context.budget, context.constant), net, build)
+        scope = Facts(Context(context.file, own, context.budget, context.constant, context.mode), net, build)
         value = evaluate(line, scope)
         if own.diagnostics:
             raise UsageError(f"`{text}` of {net.name}: {own.diagnostics[0].message}", own.diagnostics[0].help)

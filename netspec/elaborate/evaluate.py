@@ -17,6 +17,7 @@ from netspec.elaborate.values import (
     Pass,
     Poison,
     Quantity,
+    Stored,
     Tensor,
     Value,
     Word,
@@ -156,6 +157,9 @@ def _reference(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Val
         return Word(name)
     if (found := scope.callable(expr.name)) is not None:
         return found
+    if name == "training":
+        scope.context.mode.asked = True
+        return scope.context.mode.training
     return _unknown(expr, scope, words)
 
 
@@ -168,8 +172,6 @@ def _unknown(expr: tree.Reference, scope: Scope, words: frozenset[str]) -> Poiso
     name = expr.name.text
     if scope.poisoned(name):
         return POISON
-    if name == "training":
-        return not_yet("`training`", expr, scope)
     message, span = f"unknown name `{name}`", expr.name.span
     if (meant := _ELSEWHERE.get(name)) is not None:
         help = f"write `{meant}`" if meant else "leave the argument out: its default is taken"
@@ -200,7 +202,7 @@ def _call(expr: tree.Reference, scope: Scope) -> Value:
     if (found := scope.callable(expr.name)) is not None:
         words = _words_for(found)
         given = tuple(Given(evaluate(a.value, scope, words), a.span, a.name.text if a.name else None) for a in arguments)
-        return Callable(found.name, expr.span, found.layer, found.block, found.arguments + given)
+        return Callable(found.name, expr.span, found.layer, found.block, found.arguments + given, found.home)
     if name in OP_ONLY:
         raise Trouble(f"the function `{name}` stands only in an `op`")
     if scope.poisoned(name):
@@ -238,6 +240,10 @@ def _attribute(expr: tree.Attribute, scope: Scope) -> Value:
             return POISON
         case Labelled() | Pass() | Tensor():
             return member(base, name, expr, scope)
+        case Stored() if name == "T" and len(base.shape) == 2:
+            return base.transposed
+        case Stored():
+            raise Trouble(f"a weight {show(base)} has no `.{name}`", "E0114", "a matrix has `.T`, its transpose: `weight=code.weight.T`")
         case _:
             raise Trouble(
                 f"{describe(base)} has no `.{name}`", "E0114", "tensors have `.c .h .w`, `.t .f` or `.f`, and the labels of their line"
@@ -259,13 +265,16 @@ def member(base: Labelled | Pass | Tensor, name: str, expr: tree.Attribute, scop
         return POISON
     if isinstance(base, Labelled) and (found := scope.measure(base, name)) is not None:
         return found
-    if name in ("weight", "bias"):
-        return not_yet(f"the weight `{scope.text(expr.span)}` in an expression", expr, scope)
+    if isinstance(base, Labelled) and name in base.weights:
+        return base.weights[name]
     if isinstance(base, Labelled) and base.passes:
         raise Trouble(f"`{base.name}` is a loop: its labels belong to its passes", "E0114", f"`{base.name}[0].{name}` is in the first pass")
-    dims = [f".{letter}" for letter in letters]
+    known = [*letters, *labels, *(base.weights if isinstance(base, Labelled) else ())]
     shape = f" of shape {show(tensor)}" if isinstance(tensor, Tensor) else ""
-    raise Trouble(f"a tensor{shape} has no `.{name}`", "E0114", did_you_mean(f".{name}", [*dims, *(f".{label}" for label in labels)]))
+    help = did_you_mean(f".{name}", [f".{item}" for item in known])
+    if name in ("weight", "bias") and isinstance(base, Labelled):
+        help = f"`{base.name}` is no layer with a `{name}` of its own: label the step that has it"
+    raise Trouble(f"a tensor{shape} has no `.{name}`", "E0114", help)
 
 
 def _index(expr: tree.Index, scope: Scope) -> Value:

@@ -25,7 +25,7 @@ class Facts(Scope):
         super().__init__(context)
         self.net, self.build = net, build
         self.values.update(build.labels)
-        self.values.update(params=net.params, train_params=net.params, macs=net.macs)
+        self.values.update(params=net.params, train_params=net.in_training.params, macs=net.macs)
         if net.receptive_field is not None:
             self.values["rf"] = max(net.receptive_field)
         results = list(build.outputs.values())
@@ -51,7 +51,7 @@ class Facts(Scope):
         layers = self.build.applied[label.first : label.last]
         match name:
             case "params":
-                return sum(item.facts.params for item in layers)
+                return sum(item.params for item in layers)
             case "macs":
                 return sum(item.facts.macs for item in layers)
             case _:

@@ -16,6 +16,7 @@ from math import prod
 
 from netspec.elaborate.build import Applied, Build
 from netspec.elaborate.facts import FLOAT
+from netspec.elaborate.values import Tensor
 from netspec.records import record
 
 
@@ -39,14 +40,22 @@ class Memory:
     train: Need
 
 
-def memory(build: Build, results: Sequence[int], slots: int) -> Memory:
-    """The memory of a net; `slots` are the numbers that the optimizer keeps for each weight."""
-    stored = FLOAT * sum(item.facts.stored for item in build.applied)
-    trained = FLOAT * sum(item.facts.params for item in build.applied)
-    inputs = [FLOAT * prod(shape) for _, shape in build.inputs]
-    saved = sum(inputs) + sum(item.facts.saved for item in build.applied)
-    gradients = max((item.facts.bytes + max(FLOAT * prod(shape) for shape in item.facts.inputs) for item in build.applied), default=0)
-    return Memory(Need(stored, _peak(build.applied, inputs, results)), Need(stored + trained * (1 + slots), saved + gradients))
+def memory(deployed: Build, trained: Build, slots: int) -> Memory:
+    """The memory of a net as deployed and as it is trained; `slots` are the numbers that the optimizer keeps for each weight."""
+    results = [value.number for value in deployed.outputs.values() if isinstance(value, Tensor)]
+    infer = Need(_stored(deployed), _peak(deployed.applied, _inputs(deployed), results))
+    weights = FLOAT * sum(item.params for item in trained.applied)
+    saved = sum(_inputs(trained)) + sum(item.facts.saved for item in trained.applied)
+    gradients = max((item.facts.bytes + max(FLOAT * prod(shape) for shape in item.facts.inputs) for item in trained.applied), default=0)
+    return Memory(infer, Need(_stored(trained) + weights * (1 + slots), saved + gradients))
+
+
+def _stored(build: Build) -> int:
+    return FLOAT * sum(item.stored for item in build.applied)
+
+
+def _inputs(build: Build) -> list[int]:
+    return [FLOAT * prod(shape) for _, shape in build.inputs]
 
 
 def _peak(applied: Sequence[Applied], inputs: Sequence[int], results: Sequence[int]) -> int:

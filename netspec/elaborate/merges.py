@@ -96,7 +96,7 @@ def _join(at: Application, layer: Layer, joined: Sequence[Joined]) -> Current:
     except ShapeError as error:
         return _misfit(error, at, layer, joined)
     path = at.place.line.step(layer.name, bool(facts.weights))
-    return at.place.build.apply(layer, facts, tensors, path, at.mark)
+    return at.place.build.apply(facts, tensors, path, at.mark)
 
 
 def _misfit(error: ShapeError, at: Application, layer: Layer, joined: Sequence[Joined]) -> Poison:

@@ -50,6 +50,10 @@ class Names:
         path = Path(self.prefix, self._next(kind))
         return path, Names(path)
 
+    def part(self, kind: str) -> Names:
+        """The names in something without weights of its own, which is never the label itself."""
+        return Names(Path(self.prefix, self._next(kind)))
+
     def close(self, path: Path, kind: str, weighted: bool) -> None:
         """After the body of a block: it is the label itself if it has weights and is the first that has."""
         if self.free and path.segment is None:

@@ -18,6 +18,10 @@ class TooMany(Exception):
     """The file has as many errors as are reported: it is not elaborated any further."""
 
 
+Key = tuple[str, str, int, int]
+"""Code and place: file, first and last character."""
+
+
 @record
 class Frame:
     """A call of a block, or a net made from a template, for the notes of what goes wrong inside."""
@@ -65,10 +69,22 @@ class Problems:
     """What is wrong with a file so far."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
-        self._found: dict[tuple[str, int, int], Diagnostic] = {}
-        self._repeats: dict[tuple[str, int, int], int] = {}
+        self.sources = {source.file: source}
+        self.remark = ""  # a note that all diagnostics get for now
+        self._found: dict[Key, Diagnostic] = {}
+        self._repeats: dict[Key, int] = {}
         self.errors = 0
+
+    def add_source(self, source: Source) -> None:
+        """A file that is imported, whose text diagnostics may show."""
+        self.sources[source.file] = source
+
+    def add(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """What has been found elsewhere: the syntax errors of a file."""
+        for item in diagnostics:
+            key = item.code, item.span.file, item.span.start, item.span.end
+            if self._is_new(key, item.severity):
+                self._found[key] = item
 
     def report(
         self,
@@ -89,28 +105,35 @@ class Problems:
 
         `part` tells causes apart that have one place.
         """
-        self.errors += severity == "error"
-        key = f"{code} {part}", span.start, span.end
-        if key in self._found:
-            self._repeats[key] = self._repeats.get(key, 0) + 1
-        else:
-            if len(self._found) == MOST:
-                raise TooMany
-            notes = [*notes, *(frame.notes() if frame else ())]
+        key = f"{code} {part}", span.file, span.start, span.end
+        if self._is_new(key, severity):
+            notes = [*notes, *(frame.notes() if frame else ()), *([self.remark] if self.remark else ())]
             self._found[key] = Diagnostic(code, message, span, label, tuple(labels), tuple(notes), help, fix, severity)
         return POISON
+
+    def _is_new(self, key: Key, severity: Severity) -> bool:
+        """Count a diagnostic; whether it is the first of its kind at its place."""
+        self.errors += severity == "error"
+        if key in self._found:
+            self._repeats[key] = self._repeats.get(key, 0) + 1
+            return False
+        if len(self._found) == MOST:
+            raise TooMany
+        return True
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All of them, by their place in the file."""
         found = [self._folded(key, item) for key, item in self._found.items()]
-        return tuple(sorted(found, key=lambda item: (item.span.file, item.span.start, item.span.end)))
+        places = {file: place for place, file in enumerate(self.sources)}
+        return tuple(sorted(found, key=lambda item: (places.get(item.span.file, -1), item.span.start, item.span.end)))
 
-    def _folded(self, key: tuple[str, int, int], item: Diagnostic) -> Diagnostic:
+    def _folded(self, key: Key, item: Diagnostic) -> Diagnostic:
         if not (count := self._repeats.get(key)):
             return item
         return replace(item, notes=(*item.notes, f"the same {count} more time{'s' if count > 1 else ''}, in other calls, passes or nets"))
 
     def text(self, span: Span) -> str:
         """The source text of a span, on one line."""
-        return " ".join(self.source.text[span.start : span.end].split())
+        source = self.sources.get(span.file)  # a setting's text is in no file
+        return "" if source is None else " ".join(source.text[span.start : span.end].split())

@@ -50,10 +50,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class CheckedNet:
-    """A net. With errors in it, `graph` and `memory` are None, and the rows end before the first layer that is wrong.
+    """A net as deployed. With errors in it, `graph` and `memory` are None, and the rows end before the first layer that is wrong.
 
     `outputs` and `labels` lead to names of values in the graph; labels are addresses, `down[2].keep`. `ends`: the shapes with which the
-    chains of its statements end.
+    chains of its statements end. `trained`: the net as it is trained, where that is another one.
     """
 
     name: str
@@ -66,6 +66,12 @@ class CheckedNet:
     memory: Memory | None = None
     plan: TrainPlan | None = None
     ends: dict[Span, Shape] = field(default_factory=dict[Span, Shape])
+    trained: CheckedNet | None = None
+
+    @property
+    def in_training(self) -> CheckedNet:
+        """The net as it is trained: with what stands in `if training`."""
+        return self.trained or self
 
     @property
     def params(self) -> int:
@@ -98,6 +104,7 @@ class Elaborated:
     nets: tuple[CheckedNet, ...]
     expectations: tuple[Expectation, ...]
     diagnostics: tuple[Diagnostic, ...]
+    imported: tuple[Source, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -11,35 +11,70 @@ from netspec.elaborate.limits import Budget
 from netspec.elaborate.problems import Frame, Problems
 from netspec.elaborate.values import POISON, Callable, Current, Labelled, Poison, Value, show
 from netspec.layers import LAYERS
+from netspec.records import record
 from netspec.syntax import tree
+
+Importable = tree.Block | tree.Net | tree.Alias | tree.Let | tree.Param
+
+
+@record
+class Imported:
+    """Something of another file, which is read with the names of that one."""
+
+    home: Context
+    item: Importable
 
 
 @dataclass
 class File:
-    """What a file declares, by name. `foreign` are imported names and ops: known, but not supported yet."""
+    """What a file declares, by name. `imports` are blocks and nets of other files; `borrowed` are constants of other files, which are among
+    `constants` too. `foreign`: names that are known, but stand for nothing; that has been reported.
+    """
 
     blocks: dict[str, tree.Block] = field(default_factory=dict[str, tree.Block])
     nets: dict[str, tree.Net | tree.Alias] = field(default_factory=dict[str, "tree.Net | tree.Alias"])
     constants: dict[str, tree.Let | tree.Param] = field(default_factory=dict[str, "tree.Let | tree.Param"])
+    imports: dict[str, Imported] = field(default_factory=dict[str, Imported])
+    borrowed: dict[str, Imported] = field(default_factory=dict[str, Imported])
     foreign: set[str] = field(default_factory=set[str])
 
     def steps(self) -> Iterator[str]:
         """Everything that can be called as a step."""
         yield from LAYERS
         yield from self.blocks
+        yield from self.nets
+        yield from self.imports
         yield from self.foreign
-        yield "skip"
+        yield from ("skip", "share")
+
+
+@dataclass
+class Mode:
+    """Which of its graphs a net is elaborated for, and whether anything has asked."""
+
+    training: bool = False
+    asked: bool = False
 
 
 @dataclass
 class Context:
-    """What all scopes of one net share. `constant` evaluates a `let` or `param` at the top of the file."""
+    """What all scopes of one file share. `constant` evaluates a `let` or `param` at the top of the file."""
 
     file: File
     problems: Problems
     budget: Budget
     constant: Function[[str], Value]
+    mode: Mode
     settings: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+    def step(self, name: str) -> tuple[tree.Block | tree.Net | tree.Alias, Context] | None:
+        """The block or net of this name, with the file that it is read in."""
+        if (found := self.file.blocks.get(name) or self.file.nets.get(name)) is not None:
+            return found, self
+        imported = self.file.imports.get(name)
+        if imported is None or isinstance(imported.item, tree.Let | tree.Param):
+            return None
+        return imported.item, imported.home
 
 
 class Scope:
@@ -119,6 +154,8 @@ class Scope:
         """Add a name; one that is already there may not be hidden."""
         if self.find(name.text) is not None:
             self._taken(name)
+        elif name.text == "training":
+            self.report("E0103", "`training` is a name of the language", name.span, help="choose another name")
         self.values[name.text] = value
         if isinstance(value, Labelled):
             self.labels[name.text] = value
@@ -136,8 +173,9 @@ class Scope:
         value = self.find(name.text)
         if isinstance(value, Callable):
             return value
-        if (block := self.context.file.blocks.get(name.text)) is not None:
-            return Callable(name.text, name.span, block=block)
+        if (found := self.context.step(name.text)) is not None:
+            item, home = found
+            return Callable(name.text, name.span, block=item, home=home)
         if (layer := LAYERS.get(name.text)) is not None:
             return Callable(name.text, name.span, layer=layer)
         return Callable("skip", name.span) if name.text == "skip" else None

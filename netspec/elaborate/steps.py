@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.diagnostics import Fix, Label, Span, did_you_mean, nearest
-from netspec.elaborate.binding import bind
+from netspec.elaborate.binding import Origins, bind_with_origins
 from netspec.elaborate.blocks import call_block
-from netspec.elaborate.evaluate import not_yet
 from netspec.elaborate.merges import merge
 from netspec.elaborate.misfits import argument_span, producer
-from netspec.elaborate.place import Application, Place, Runner, mark
+from netspec.elaborate.origins import origins_of, stored
+from netspec.elaborate.place import Application, Place, Runner, nothing_current
+from netspec.elaborate.sharing import share
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, describe
 from netspec.graph.types import Layer, Shape, ShapeError
 from netspec.layers import LOSSES, layer_meant
@@ -21,7 +22,7 @@ def call(step: tree.Call, current: Current, place: Place, run: Runner, chain: tr
     """Elaborate a step; the value that is current after it."""
     found = place.scope.callable(step.name)
     if found is None:
-        return _unknown(step, place, chain)
+        return share(step, current, place) if step.name.text == "share" else _unknown(step, place, chain)
     at = Application(step, found, current, place, run)
     if found.layer is not None and found.layer.merge:
         return merge(at, found.layer)
@@ -46,10 +47,6 @@ def _unknown(step: tree.Call, place: Place, chain: tree.Chain) -> Poison:
         return POISON
     if value is not None:
         return _not_a_step(step, value, place, chain)
-    if name == "share":
-        return not_yet("`share`", step, scope)
-    if name in scope.context.file.nets:
-        return not_yet(f"the net `{name}` called as a block", step.name, scope)
     if name in LOSSES:
         return scope.report("E0101", f"`{name}` is a loss, not a step of a net", span, help=f"in a `train` block: `loss = {name}`")
     known = list(scope.context.file.steps())
@@ -73,40 +70,39 @@ def _not_a_step(step: tree.Call, value: Value, place: Place, chain: tree.Chain) 
     return scope.report("E0110", f"`{name}` is a label, not a layer or block", step.name.span, labels=labels, help=help, fix=fix)
 
 
-def nothing_current(step: tree.Call, place: Place) -> Poison:
-    """Report a step that has no input."""
-    names = [name for name, _ in place.build.inputs]
-    if len(names) > 1:
-        message = f"`{step.name.text}` has no input: the net has the inputs {', '.join(names)}, and none of them is current"
-        help = f"say which: `from {names[0]} -> {place.scope.text(mark(step))}`"
-    else:
-        message = f"`{step.name.text}` has no input: nothing is current here"
-        help = "a net starts with `input image[1, 28, 28]`"
-    return place.scope.report("E0111", message, mark(step), help=help)
-
-
 def _layer(at: Application, model: type[Layer]) -> Current:
-    layer = _bound(at, model)
-    if isinstance(layer, Poison) or not isinstance(at.current, Tensor):
+    bound = _bound(at, model)
+    if isinstance(bound, Poison) or not isinstance(at.current, Tensor):
         return POISON
+    layer, origins = bound
+    build = at.place.build
     try:
-        facts = at.place.build.library.facts(layer, (at.current.shape,))
+        facts = build.library.facts(layer, (at.current.shape,))
     except ShapeError as error:
         return _misfit(error, at, model, at.current)
     path = at.place.line.step(model.name, bool(facts.weights))
-    return at.place.build.apply(layer, facts, [at.current], path, at.mark)
+    if not facts.weights:
+        return build.apply(facts, [at.current], path, at.mark)
+    weights = origins_of(at, facts, origins)
+    if isinstance(weights, Poison):
+        return POISON
+    if at.place.owner is not None and path is at.place.line.prefix:
+        at.place.owner.weights = stored(build, facts)
+    return build.apply(facts, [at.current], path, at.mark, *weights)
 
 
-def _bound(at: Application, model: type[Layer]) -> Layer | Poison:
+def _bound(at: Application, model: type[Layer]) -> tuple[Layer, Origins] | Poison:
     """The layer; of one and the same when a loop or block comes by again and nothing in the arguments can have changed."""
     known = at.place.build.library.fixed
     if (layer := known.get(id(at.step))) is not None:
-        return layer
-    layer = bind(model, at.step, at.arguments, at.found.arguments, at.place.scope)
+        return layer, {}
+    bound = bind_with_origins(model, at.step, at.arguments, at.found.arguments, at.place.scope)
     plain = at.found.name == at.step.name.text and not at.found.arguments
-    if plain and not isinstance(layer, Poison) and all(_is_literal(item.value) for item in at.arguments):
-        known[id(at.step)] = layer
-    return layer
+    if isinstance(bound, Poison) or not plain:
+        return bound
+    if not bound[1] and all(_is_literal(item.value) for item in at.arguments):
+        known[id(at.step)] = bound[0]
+    return bound
 
 
 def _is_literal(expr: tree.Expr) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable as Function
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from netspec.diagnostics import Span
 from netspec.elaborate.reach import Reach
@@ -13,6 +14,9 @@ from netspec.graph.types import Layer, Shape
 from netspec.records import record
 from netspec.syntax import tree
 from netspec.training import Quantity
+
+if TYPE_CHECKING:
+    from netspec.elaborate.scope import Context
 
 
 class Poison(Enum):
@@ -76,7 +80,8 @@ class Pass:
 class Labelled:
     """What a label names: the value its line ends with, its loop's passes, the labels of the blocks called on it.
 
-    Its layers are [first, last) of the net's. A label that several blocks of the line define is None in `inner`.
+    Its layers are [first, last) of the net's. A label that several blocks of the line define is None in `inner`. `weights` are those whose
+    names start with the label itself. `again` repeats the line's steps on another tensor; what is no line has none.
     """
 
     name: str
@@ -86,6 +91,23 @@ class Labelled:
     inner: dict[str, Labelled | None] = field(default_factory=dict[str, "Labelled | None"])
     first: int = 0
     last: int = 0
+    weights: dict[str, Stored] = field(default_factory=dict[str, "Stored"])
+    again: Function[..., Current] | None = None
+
+
+@record
+class Stored:
+    """A weight of a step above: the step's number among the net's, the weight's name there, its shape (`turned`: that of its transpose)."""
+
+    step: int
+    name: str
+    shape: Shape
+    turned: bool = False
+
+    @property
+    def transposed(self) -> Stored:
+        """Rows as columns."""
+        return Stored(self.step, self.name, self.shape[::-1], not self.turned)
 
 
 @record
@@ -99,18 +121,22 @@ class Given:
 
 @record
 class Callable:
-    """A layer or block as a value, with the arguments given so far; neither is set for `skip`."""
+    """A layer, or a block or net with the file that it is read in, as a value, with the arguments given so far.
+
+    Neither is set for `skip`.
+    """
 
     name: str
     span: Span
     layer: type[Layer] | None = None
-    block: tree.Block | None = None
+    block: tree.Block | tree.Net | tree.Alias | None = None
     arguments: tuple[Given, ...] = ()
+    home: Context | None = None
 
 
 Number: TypeAlias = int | Fraction
 Value: TypeAlias = (
-    "int | Fraction | str | Quantity | Range | Word | Wildcard | Tensor | Labelled | Pass | Callable | Poison | tuple[Value, ...]"
+    "int | Fraction | str | Quantity | Range | Word | Wildcard | Tensor | Labelled | Pass | Stored | Callable | Poison | tuple[Value, ...]"
 )
 
 
@@ -155,13 +181,13 @@ def show(value: Value) -> str:
             return value.value
         case int() | Quantity():
             return str(value)
-        case Tensor() | Labelled() | Pass() | Callable():
+        case Tensor() | Labelled() | Pass() | Stored() | Callable():
             return _show_reference(value)
 
 
-def _show_reference(value: Tensor | Labelled | Pass | Callable) -> str:
+def _show_reference(value: Tensor | Labelled | Pass | Stored | Callable) -> str:
     match value:
-        case Tensor():
+        case Tensor() | Stored():
             return str(list(value.shape))
         case Callable():
             inner = ", ".join(f"{item.name}={show(item.value)}" if item.name else show(item.value) for item in value.arguments)
@@ -183,7 +209,10 @@ def describe(value: Value) -> str:
             return f"the list {show(value)}"
         case Tensor() | Labelled() | Pass():
             return f"a tensor {show(value)}"
+        case Stored():
+            return f"a weight {show(value)}"
         case Callable():
-            return f"the layer `{show(value)}`" if value.block is None else f"the block `{show(value)}`"
+            kind = "layer" if value.block is None else "block" if isinstance(value.block, tree.Block) else "net"
+            return f"the {kind} `{show(value)}`"
         case _:
             return f"`{show(value)}`"

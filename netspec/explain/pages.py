@@ -2,11 +2,13 @@
 
 A page is a title, `# E0201: branches of a merge ..`, then paragraphs, and pairs of examples: a fenced `net failing`, for which a check
 finds this code and no other, and the same `net mended`, for which it finds nothing. Words behind `failing` or `mended`: `train` (as
-`netspec train` sees it) and `9000 times` (the file holds the example so often).
+`netspec train` sees it) and `9000 times` (the file holds the example so often). A line `==> blocks.net` begins a file that it imports,
+`==> f{k}.net 20 times` so many, in which `{k}` and `{k+1}` are numbers from 1 on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,7 @@ from netspec.diagnostics import Diagnostic, Source, render
 from netspec.records import record
 
 FOLDER = Path(__file__).parents[1] / "pages"
+_FILE = "==> "
 NAME = "example.net"
 """How messages call the file of an example."""
 
@@ -30,7 +33,8 @@ class Example:
     @property
     def source(self) -> Source:
         """The file that it stands for."""
-        return Source(NAME, self.text * self.times)
+        text, *others = self.text.split(_FILE)
+        return Source(NAME, text * self.times, tuple(item for part in others for item in _files(part)))
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is found wrong with it."""
@@ -42,7 +46,8 @@ class Example:
 
     def rendered(self) -> str:
         """The diagnostics as a terminal shows them."""
-        return "\n\n".join(render(item, {NAME: self.source}) for item in self.diagnostics())
+        sources = {name: Source(name, text) for name, text in self.source.carried or ()}
+        return "\n\n".join(render(item, {NAME: self.source, **sources}) for item in self.diagnostics())
 
 
 @record
@@ -104,6 +109,14 @@ def _example(block: str) -> Example:
             return Example(kind, text, times, "train" in more)
         case _:
             raise ValueError(f"an example is `net failing` or `net mended`, not `{words}`")
+
+
+def _files(part: str) -> Iterator[tuple[str, str]]:
+    """The files of a part of an example: their names, and their texts."""
+    head, _, text = part.partition("\n")
+    name, *times = head.split()
+    for k in range(1, int(times[0]) + 1 if times else 2):
+        yield name.replace("{k}", str(k)), text.replace("{k}", str(k)).replace("{k+1}", str(k + 1))
 
 
 def _indented(text: str) -> str:

@@ -17,7 +17,9 @@ from netspec.records import record
 
 @record
 class Node:
-    """A layer applied: `weights` are full names, in the order of `layer.weights`. `name` is its path, `c1.bn.0`."""
+    """A layer applied: `weights` are full names, in the order of `layer.weights`, which other nodes may have too. `name` is its path,
+    `c1.bn.0`. It takes the matrices of `turned` with rows as columns.
+    """
 
     name: str
     layer: Layer
@@ -25,6 +27,7 @@ class Node:
     weights: tuple[str, ...]
     output: Value
     span: Span | None = None
+    turned: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[Value, ...]:

@@ -30,7 +30,8 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 def _node(node: Node) -> Iterator[str]:
     given = ", ".join(f"{name}={value}" for name, value in node.layer.given())
-    yield f"{node.output.name}: {node.output.type} = {node.layer.name}({given}) {', '.join(node.reads)}"
+    weights = [f"{name}.T" if name in node.turned else name for name in node.weights]
+    yield f"{node.output.name}: {node.output.type} = {node.layer.name}({given}) {', '.join([*node.inputs, *weights])}"
 
 
 def _op(op: Op) -> Iterator[str]:

@@ -110,6 +110,8 @@ class Layer(Schema):
     Frozen and hashable: what depends on a layer and its input shapes can be remembered.
     """
 
+    linear: ClassVar[bool] = False
+    """Whether `weight=` and `init=` may say where its first weight comes from, and how it starts."""
     merge: ClassVar[bool] = False
     """Whether it joins several tensors, which its formulas call `x0`, `x1`, .."""
     operands: ClassVar[tuple[str, ...]] = ("x",)

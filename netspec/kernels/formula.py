@@ -6,7 +6,7 @@ Axes that the result does not use are reduced. Every index is affine. From this 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -95,6 +95,17 @@ class Formula:
     def rename(self, names: Callable[[str], str]) -> Formula:
         """Rename every tensor."""
         return self._map(lambda leaf: replace(leaf, tensor=names(leaf.tensor)) if isinstance(leaf, Access) else leaf)
+
+    def turned(self, matrices: Collection[str]) -> Formula:
+        """See these matrices with rows as columns."""
+
+        def change(leaf: Expr) -> Expr:
+            if not isinstance(leaf, Access) or leaf.tensor not in matrices:
+                return leaf
+            assert len(leaf.indices) == 2, f"{leaf} is no matrix"
+            return replace(leaf, indices=leaf.indices[::-1])
+
+        return self._map(change) if matrices else self
 
     def _map(self, change: Callable[[Expr], Expr]) -> Formula:
         out, argument = change(self.out), None if self.argument is None else change(self.argument)

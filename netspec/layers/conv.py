@@ -19,6 +19,8 @@ Table = tuple[str | tuple[Annotated[int, at_least(0), at_most(1)] | bool, ...], 
 class Convolution(Layer):
     """What a convolution and its transpose have in common."""
 
+    linear: ClassVar[bool] = True
+
     c: Channels
     k: Window
     stride: Pair = 1

@@ -15,6 +15,7 @@ class Dense(Layer):
     """y = weight x + bias, for a vector [f]."""
 
     name: ClassVar[str] = "dense"
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({"units": 4}, ((6,),)), Example({"units": 1, "bias": False}, ((3,),)))
 
     units: Units

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from netspec.graph.graph import Graph, Node, Op
 from netspec.graph.types import Shape, TensorType, Value
 from netspec.kernels.affine import Extent, N
-from netspec.kernels.formula import Formula
+from netspec.kernels.formula import Formula, d
 from netspec.kernels.scalar import Access, Expr, Random, transform
 
 
@@ -20,32 +21,42 @@ class Lower:
     def __call__(self, graph: Graph) -> Graph:
         """An op per node; all that its formulas write is visible, until later passes find that nobody looks."""
         ops: list[Op] = []
-        updates = list(graph.updates)
+        updates = dict(graph.updates)
         for stream, node in enumerate(graph.layers):
             inputs = tuple(_sample(graph.shape(name)) for name in node.inputs)
             computation = node.layer.compute(*inputs, training=self.training)
-            names = _names(node, inputs)
-            formulas = tuple(_on_stream(formula.rename(names), stream) for formula in computation.formulas)
-            gradients = None if computation.gradients is None else tuple(item.rename(names) for item in computation.gradients)
+            names = _names(node, inputs, updates)
+            formulas = tuple(_on_stream(_placed(formula, names), stream) for formula in computation.formulas)
+            gradients = None if computation.gradients is None else tuple(_placed(item, names) for item in computation.gradients)
             outputs = _written(formulas, node.output)
             ops.append(Op(node.name, formulas, outputs, node.name, gradients=gradients))
-            updates += [(names(weight), names(value)) for weight, value in computation.updates.items()]
-        return replace(graph, nodes=tuple(ops), updates=tuple(updates))
+            weights = dict(zip(names.weights, node.weights, strict=True))
+            updates |= {weights[weight]: names(value) for weight, value in computation.updates.items()}
+        return replace(graph, nodes=tuple(ops), updates=tuple(updates.items()))
 
 
 class _names:
-    """From a layer's own names to the graph's: `x`, `y`, `weight`, temporaries, and the gradients of all of them."""
+    """From a layer's own names to the graph's: `x`, `y`, `weight`, temporaries, and the gradients of all of them.
 
-    def __init__(self, node: Node, inputs: tuple[Shape, ...]) -> None:
-        self.node = node.name
+    `updates`: what nodes above give weights as their next values. Of a weight that several nodes update, each goes on from the one before.
+    """
+
+    def __init__(self, node: Node, inputs: tuple[Shape, ...], updates: Mapping[str, str]) -> None:
+        self.node, self.turned = node.name, {item for name in node.turned for item in (name, d(name))}
         operands = [f"x{i}" for i in range(len(inputs))] if node.layer.merge else node.layer.operands
         self.known = {node.layer.result: node.output.name} | dict(zip(operands, node.inputs, strict=True))
-        self.known |= dict(zip((weight.name for weight in node.layer.weights(*inputs)), node.weights, strict=True))
+        self.weights = [weight.name for weight in node.layer.weights(*inputs)]
+        self.known |= {own: updates.get(name, name) for own, name in zip(self.weights, node.weights, strict=True)}
 
     def __call__(self, local: str) -> str:
         if local.startswith("d:"):
             return "d:" + self(local[2:])
         return self.known.get(local, f"{self.node}/{local}")
+
+
+def _placed(formula: Formula, names: _names) -> Formula:
+    """A formula of a layer in the graph."""
+    return formula.rename(names).turned(names.turned)
 
 
 def _sample(shape: tuple[Extent, ...]) -> Shape:

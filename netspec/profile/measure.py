@@ -60,11 +60,12 @@ def profile(question: Question, tell: Tell = lambda _: None) -> Profile:
     if net.target.kind != "cpu":
         raise UserError(f"a profile is taken on the CPU, not on {net.target.name}")
     arrays = _samples(net, stage)
-    net.load_weights(likely_weights(model.graph))
+    graph = model.graph if stage == "infer" else model.trained_graph
+    net.load_weights(likely_weights(graph))
     exe = net.executable(stage)
     assert isinstance(exe, Executable)
     exe.run(arrays, net.batch, {"step": 1})  # at a rate of 0: weights stay what they are, however often they are updated
-    singles, owners = Singles(exe, exe.bind(arrays, net.batch), net.batch), Owners(model.graph, exe.program)
+    singles, owners = Singles(exe, exe.bind(arrays, net.batch), net.batch), Owners(graph, exe.program)
     machine, step, seconds, rounds = _measured(singles, net, len(owners.launches), question.rounds, tell)
     rows = gather(_timed(exe, owners, seconds), owners.kinds(), machine)
     layers = tuple(row for row in rows if row.kind)
@@ -107,11 +108,12 @@ def _trainable(model: Model, mode: str) -> tuple[Model, Stage]:
 
 def _samples(net: Net, stage: Stage) -> dict[str, Floats]:
     """Inputs, and targets or room for the result."""
-    graph, random = net.model.graph, np.random.default_rng(0)
+    model, random = net.model, np.random.default_rng(0)
+    graph = model.graph if stage == "infer" else model.trained_graph
     arrays: dict[str, Floats] = {graph.inputs[0].name: random.standard_normal((net.batch, *net.input_shape), np.float32)}
     if stage == "infer":
         return arrays | {graph.outputs[0] + OUTSIDE: np.empty((net.batch, *net.output_shape), np.float32)}
-    plan = net.model.plan
+    plan = model.plan
     term = plan.loss[0] if plan and plan.loss else Term(1.0, CrossEntropy())
     output = graph.types[term.loss.output or graph.outputs[0]].type.sample
     try:

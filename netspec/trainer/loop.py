@@ -248,6 +248,7 @@ class Training:
     def _about(self) -> dict[str, Json]:
         return {
             "spec": self.model.source.text,
+            "imports": dict(self.model.source.carried or ()),
             "file": str(Path(self.model.source.file).absolute()),
             "net": self.model.name,
             "params": {name: str(value) for name, value in self.model.params.items()},
@@ -262,17 +263,14 @@ class Training:
     def _save_last(self) -> None:
         """The checkpoint to go on from: weights, what the optimizer keeps, where the run stands."""
         if self.files is not None:
-            run = self.net.executable("train")
-            tensors: dict[str, NDArray[Any]] = {name: run.read(name, shape) for name, shape in self.net.state_shapes().items()}
+            tensors: dict[str, NDArray[Any]] = dict(self.net.state())
             self.files.save(LAST, tensors | (self.search.memory.tensors() if self.search else {}), self.state.as_json())
 
     def _resume(self, folder: Path, about: dict[str, Json]) -> None:
         found = last_checkpoint(folder, about)
         tensors = {name: value for name, value in found.tensors.items() if not name.startswith(PREFIX)}
         check_weights(folder / LAST, tensors, self.net.state_shapes())
-        run = self.net.executable("train")
-        for name, value in tensors.items():
-            run.write(name, value)
+        self.net.load_state(tensors)
         if self.search is not None:
             self.search.memory = Memory.restored({name: value for name, value in found.tensors.items() if name not in tensors})
         kept = found.metadata["state"]
@@ -302,4 +300,4 @@ class Training:
         start = batch * self.plan.batch
         x, y = self.feed.load(self.data.train, order, start, self.state.epoch)
         place = f"epoch {self.state.epoch + 1}, step {self.state.steps + 1}"
-        raise explain(self.model.graph, self.plan, self.net.weights, (x, y), order[start : start + len(x)], place)
+        raise explain(self.model.trained_graph, self.plan, self.net.weights, (x, y), order[start : start + len(x)], place)

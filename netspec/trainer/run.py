@@ -31,7 +31,7 @@ class Run:
     def compile(self, threads: int | None = None, batch: int | None = None) -> Net:
         """The net with the saved weights."""
         net = self.model.compile(threads=threads, batch=batch)
-        names = {weight.name: tuple(e for e in weight.type.shape if isinstance(e, int)) for weight in self.model.graph.weights}
+        names = {weight.name: weight.type.sample for weight in self.model.weights}
         saved = {name: value for name, value in self.checkpoint.tensors.items() if "/" not in name}  # the rest is the optimizer's
         check_weights(self.file, saved, names)
         net.load_weights(saved)
@@ -88,7 +88,9 @@ def open_run(folder: Path) -> Run:
     if not (isinstance(text, str) and isinstance(place, str) and isinstance(net, str) and isinstance(params, dict)):
         raise UserError(f"{file}: the file does not say which net it is of")
     given = {name: str(value) for name, value in params.items()}
-    return Run(file, model(Source(place, text), net, given), checkpoint)
+    imports = checkpoint.metadata.get("imports")
+    carried = tuple((key, str(value)) for key, value in imports.items()) if isinstance(imports, dict) else ()
+    return Run(file, model(Source(place, text, carried), net, given), checkpoint)
 
 
 def model_of(folder: Path, seed: int | None = None) -> Model:

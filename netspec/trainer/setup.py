@@ -35,7 +35,7 @@ def read_data(model: Model, plan: TrainPlan) -> Dataset:
     except ShapeError as error:
         raise UserError(error.message, error.help) from error
     check_input(data, image.name, image.type.sample, seen)
-    output = model.graph.types[term.loss.output or model.graph.outputs[0]].type.sample
+    output = model.trained_graph.types[term.loss.output or model.trained_graph.outputs[0]].type.sample
     check_targets(data, term.loss.name, term.loss.targets, output)
     return data
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from netspec.compiler import inference_graph
+from netspec.diagnostics import Source
+from netspec.elaborate import elaborate
+from netspec.model import load
 from netspec.passes import run
 from netspec.passes.lower import Lower
 from netspec.runtime import reference
 from netspec.runtime.executable import Executable
 from netspec.schedule.layout import Order
+from netspec.syntax.parse import parse
 from tests.backend.compiled import ORDERS, compiled, execute, optimised
 from tests.backend.nets import TEMPLATES, Builder, random_net
 from tests.backend.steps import SCALARS, check_net, deviation, tensors_of, with_gradients
@@ -66,3 +71,51 @@ def test_sums_over_many_pixels_are_formed_in_chunks() -> None:
     assert deviation(found, reference.run(with_gradients(graph), tensors, SCALARS, images)) < SLACK
     again = execute(Executable(exe.program, 1), lean, tensors, images, SCALARS)
     assert all((again[name] == value).all() for name, value in found.items())
+
+
+SHARED = """net Shared {
+  input image[8, 8, 8]
+  a: conv(8, 3x3, pad=1, bias=no) -> bn -> relu
+  add { | share(a) | conv(8, 3x3, pad=1, bias=no, weight=a.weight) }
+  conv(8, 3x3, pad=1, groups=8, bias=no, weight=[[0, 1, 0], [1, 2, 1], [0, 1, 0]])
+  code: gap -> dense(5) -> tanh
+  dense(8, weight=code.weight.T) -> dense(5, weight=code.weight)
+}"""
+
+
+def test_weights_that_several_layers_have() -> None:
+    """Shared, tied, tied and turned, fixed: the gradients of all uses add up, and what is fixed has none."""
+    graph = elaborate(parse(SHARED, "n.net"), Source("n.net", SHARED)).nets[0].graph
+    assert graph is not None
+    assert check_net(graph, "channels") < SLACK
+
+
+TRAINED = """net Headed {
+  input image[6]
+  h: dense(8) -> relu
+  if training { output aux: dense(3) }
+  output main: dense(3)
+}
+train Headed { data = npz("none.npz"); loss = cross_entropy(aux); optimizer = sgd(lr=0.5); epochs = 1 }"""
+
+
+def test_what_is_there_in_training_alone_has_its_weights_kept() -> None:
+    """One set of weights for a graph that is trained and another one that is deployed."""
+    net = load(TRAINED).compile("infer", batch=4, threads=1)
+    names = ["h.weight", "h.bias", "aux.weight", "aux.bias", "main.weight", "main.bias"]
+    assert list(net.weights) == names
+    x, y = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32), np.array([0, 1, 2, 0])
+    start, before = net(x), net.weights
+    assert start.shape == (4, 3)
+    net.step(x, y)
+    after = net.weights
+    assert [name for name in names if (after[name] != before[name]).any()] == ["h.weight", "h.bias", "aux.weight", "aux.bias"]
+    hidden = np.maximum(x @ after["h.weight"].T + after["h.bias"], 0)
+    np.testing.assert_allclose(net(x), hidden @ after["main.weight"].T + after["main.bias"], rtol=1e-5, atol=1e-6)
+    net.load_weights(before)
+    np.testing.assert_array_equal(net(x), start)
+    assert all((net.weights[name] == before[name]).all() for name in names)
+    assert set(net.state_shapes()) == set(names)
+    again = load(TRAINED).uncompiled(batch=4, threads=1)
+    again.load_weights({"aux.bias": after["aux.bias"]})
+    assert (again.weights["aux.bias"] == after["aux.bias"]).all(), "kept where no code has it yet"

@@ -70,7 +70,9 @@ def test_a_file_name_stands_for_all_its_nets() -> None:
     assert [net.name for net in check_file("resnet", {}).nets] == ["ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152"]
 
 
-SUPPORTED = {"densenet", "densenet_memory", "efficientnet", "lenet", "lenet1998", "mlp", "mobilenetv2", "resnet"}
+SUPPORTED = {
+    *("autoencoder", "blur", "densenet", "densenet_memory", "efficientnet", "lenet", "lenet1998", "mlp", "mobilenetv2", "resnet"),
+}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.net")), ids=lambda path: path.stem)

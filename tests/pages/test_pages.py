@@ -59,5 +59,5 @@ def test_a_mended_example_is_sound(code: str, example: Example) -> None:
 def test_pages_name_layers_that_exist(code: str) -> None:
     """What a page's prose shows as code and calls like a layer is one."""
     calls = {name for part in page(code).parts if isinstance(part, str) for name in re.findall(r"`([a-z_]+)\(", part)}
-    functions = {"floor", "ceil", "round", "round8", "warmup", "cosine"}
+    functions = {"floor", "ceil", "round", "round8", "warmup", "cosine", "share"}
     assert calls <= set(LAYERS) | functions

@@ -39,7 +39,8 @@ def at(error: Diagnostic, text: str) -> str:
 
 def rendered(found: Elaborated) -> str:
     """All diagnostics as text."""
-    return "\n\n".join(render(item, {found.source.file: found.source}) for item in found.diagnostics)
+    sources = {source.file: source for source in (found.source, *found.imported)}
+    return "\n\n".join(render(item, sources) for item in found.diagnostics)
 
 
 def net(body: str, shape: str = "[3, 8, 8]") -> str:

@@ -13,7 +13,7 @@ from netspec.elaborate.arithmetic import round8
 from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.limits import Budget
 from netspec.elaborate.problems import Problems
-from netspec.elaborate.scope import Context, File, Scope
+from netspec.elaborate.scope import Context, File, Mode, Scope
 from netspec.elaborate.values import Value
 from netspec.layers import LAYERS
 from netspec.syntax import tree
@@ -26,7 +26,7 @@ def value(text: str) -> Value:
     problems = Problems(source)
     (declared,) = parse(source.text, source.file).declarations
     assert isinstance(declared, tree.Let)
-    found = evaluate(declared.value, Scope(Context(File(), problems, Budget(), lambda name: 0)))
+    found = evaluate(declared.value, Scope(Context(File(), problems, Budget(), lambda name: 0, Mode())))
     assert not problems.diagnostics, problems.diagnostics
     return found
 
