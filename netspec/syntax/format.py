@@ -261,8 +261,9 @@ def _align(lines: Sequence[_Line]) -> None:
     for (_, kind), members in sorted(columns.items()):
         for group in _neighbours(lines, kind, members):
             places = [rulers[at].place(number) for at, number in group]
+            column = max(places)
             for (at, number), place in zip(group, places, strict=True):
-                lines[at].words[number].gap += max(places) - place
+                lines[at].words[number].gap += column - place
 
 
 def _neighbours(lines: Sequence[_Line], kind: str, members: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from random import Random
 
@@ -199,6 +200,12 @@ train N {
 }
 """
     )
+
+
+def test_it_takes_linear_time() -> None:
+    start = time.process_time()
+    layout("train A {\n" + "a = 1 -> b  # c\n" * 10_000 + "}")
+    assert time.process_time() - start < 5, "quadratic, it would take a minute"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "net N {\n  input x[3\n}\n"])
