@@ -38,6 +38,21 @@ def test_a_single_pixel_read_by_a_plain_and_a_depthwise_window(order: Order) -> 
     assert check_net(net.graph("pixel"), order) < SLACK
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_steps_of_features(order: Order) -> None:
+    """All that a net along time is made of, with its gradients; and deployed, where the statistics of batch norm are folded away."""
+    net = Builder((14, 6))
+    x = net.add("relu", net.add("bn", net.add("conv", "image", c=8, k=3, pad="half", bias=False)))
+    x = net.add("subsample", net.add("prelu", net.add("layernorm", x)), k=2)
+    x = net.add("add", x, net.add("droppath", net.add("lrn", net.add("dropout", x, rate=0.25), n=3, alpha=1.0), rate=0.25))
+    net.add("dense", net.add("gap", net.add("softmax", x)), units=5)
+    graph, images = net.graph("steps"), 11
+    assert check_net(graph, order, images=images) < SLACK
+    tensors, deployed = tensors_of(graph, images), inference_graph(graph)
+    expected = reference.run(run(graph, (Lower(training=False),)), tensors, batch=images)
+    assert deviation(execute(compiled(deployed, order, 16), deployed, tensors, images), expected) < SLACK
+
+
 def test_image_by_image_and_together_give_the_same() -> None:
     """Large pictures and many weights: the first layers take one image after the other, the last ones all at once, joined by a shortcut."""
     net = Builder((8, 48, 48))
