@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
-from netspec.kernels.affine import Axis, Extent, N
+from netspec.kernels.affine import Axis
 from netspec.kernels.formula import Formula, Tensor, d, each, total
 from netspec.kernels.scalar import Access, Expr, exp, log, maximum, sqrt_
 from netspec.layers.arguments import PositiveFloat, PositiveInt, Share, divisors
@@ -115,29 +115,6 @@ def _size(axes: Iterable[Axis]) -> int:
 # ── by the statistics of each sample ─────────────────────────────────────────────────────────────
 
 
-@record
-class Seen:
-    """How a norm sees its input: the dimensions and axes of x, the axes along which statistics differ, those of the weights."""
-
-    view: tuple[Extent, ...]
-    axes: tuple[Axis, ...]
-    kept: tuple[Axis, ...]
-    channels: tuple[Axis, ...]
-
-    def whole(self, name: str) -> Access:
-        """An element of a tensor of the input's shape."""
-        return Tensor(name).view(*self.view)[self.axes] if len(self.channels) > 1 else Tensor(name)[self.axes]
-
-    def statistic(self, name: str) -> Access:
-        """An element of a statistic."""
-        return Tensor(name)[self.kept]
-
-    def weight(self, name: str) -> Access:
-        """An element of a weight, or of its gradient."""
-        whole = Tensor(name).view(*(axis.extent for axis in self.channels)) if len(self.channels) > 1 else Tensor(name)
-        return whole[self.channels]
-
-
 class SampleNorm(Layer):
     """Normalisation by the statistics of the sample itself, in training and inference alike."""
 
@@ -149,30 +126,6 @@ class SampleNorm(Layer):
         """scale and shift, both [c]."""
         type = _per_channel(inputs[0])
         return Weight("scale", type, ONES), Weight("shift", type, ZEROS)
-
-
-def _by_sample(see: Seen, eps: float) -> Computation:
-    """Mean and variance in two passes; dx = inverse * (g - mean(g) - z * mean(g * z)) with g = dy * scale: the derived form cancels."""
-    x, y, dx, dy = map(see.whole, ("x", "y", d("x"), d("y")))
-    scale, shift, dscale, dshift = map(see.weight, ("scale", "shift", d("scale"), d("shift")))
-    summed, mean, squares, inverse, back, dot = map(see.statistic, ("sum", "mean", "squares", "inverse", "back", "dot"))
-    share = 1 / _size(axis for axis in see.axes if axis not in see.kept)
-    centred, z = x - mean, (x - mean) * inverse
-    forward = (
-        total(summed, x),
-        each(mean, summed * share),
-        total(squares, centred * centred),
-        each(inverse, 1 / sqrt_(squares * share + eps)),
-        each(y, z * scale + shift),
-    )
-    backward = (
-        total(back, dy * scale),
-        total(dot, dy * scale * z),
-        total(dshift, dy),
-        total(dscale, dy * z),
-        each(dx, inverse * (dy * scale - back * share - z * (dot * share))),
-    )
-    return Computation(forward, backward)
 
 
 class Layernorm(SampleNorm):
@@ -194,7 +147,26 @@ class Layernorm(SampleNorm):
         """y = (x - mean) / sqrt(var + eps) * scale[c] + shift[c], mean and var over the channels of a place."""
         axes = axes_of(inputs[0])
         c = _channels(axes)
-        return _by_sample(Seen((N, *inputs[0]), axes, tuple(axis for axis in axes if axis != c), (c,)), self.eps)
+        places, share = tuple(axis for axis in axes if axis != c), 1 / _size([c])
+        x, y, dx, dy = (Tensor(name)[axes] for name in ("x", "y", d("x"), d("y")))
+        scale, shift, dscale, dshift = (Tensor(name)[c] for name in ("scale", "shift", d("scale"), d("shift")))
+        summed, mean, squares, inverse, back, dot = (Tensor(name)[places] for name in ("sum", "mean", "squares", "inverse", "back", "dot"))
+        z = (x - mean) * inverse
+        forward = (
+            total(summed, x),
+            each(mean, summed * share),
+            total(squares, (x - mean) * (x - mean)),
+            each(inverse, 1 / sqrt_(squares * share + self.eps)),
+            each(y, z * scale + shift),
+        )
+        backward = (  # dx = inverse * (g - mean(g) - z * mean(g * z)), g = dy * scale: the derived form cancels
+            total(back, dy * scale),
+            total(dot, dy * scale * z),
+            total(dshift, dy),
+            total(dscale, dy * z),
+            each(dx, inverse * (dy * scale - back * share - z * (dot * share))),
+        )
+        return Computation(forward, backward)
 
 
 class Groupnorm(SampleNorm):
@@ -221,13 +193,75 @@ class Groupnorm(SampleNorm):
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y = (x - mean) / sqrt(var + eps) * scale[c] + shift[c], mean and var over the channels of a group at all places."""
-        axes = axes_of(inputs[0])
-        n, c = axes[0], _channels(axes)
-        if self.groups == 1:
-            return _by_sample(Seen((N, *inputs[0]), axes, (n,), (c,)), self.eps)
-        split = Axis("g", self.groups), Axis(c.name, inputs[0][channel(inputs[0])] // self.groups)
-        seen = tuple(part for axis in axes for part in (split if axis == c else (axis,)))
-        return _by_sample(Seen(tuple(axis.extent for axis in seen), seen, (n, split[0]), split), self.eps)
+        see = self._split(inputs[0])
+        x, y, dx, dy = map(see.element, ("x", "y", d("x"), d("y")))
+        scale, shift, dscale, dshift = map(see.weight, ("scale", "shift", d("scale"), d("shift")))
+        sums, mean, squares, inverse, dys, dots, lift, tilt = map(
+            see.of_channel, ("sums", "mean", "squares", "inverse", "dys", "dots", "lift", "tilt")
+        )
+        summed, square, back, dot = map(see.of_group, ("sum", "square", "back", "dot"))
+        gather = total if len(see.whole) > 1 + len(see.channels) else each
+        share = 1 / (_size(see.whole) // _size(see.group))
+        z = (x - mean) * inverse
+        forward = (
+            gather(sums, x),
+            total(summed, sums),
+            each(mean, summed * share),
+            gather(squares, (x - mean) * (x - mean)),
+            total(square, squares),
+            each(inverse, 1 / sqrt_(square * share + self.eps)),
+            each(y, z * scale + shift),
+        )
+        backward = (  # layernorm's, with `inverse` within the sums
+            gather(dys, dy),
+            gather(dots, dy * z),
+            total(dshift, dys),
+            total(dscale, dots),
+            total(back, dys * scale * inverse),
+            total(dot, dots * scale * inverse),
+            each(lift, back * share),
+            each(tilt, dot * share),
+            each(dx, dy * scale * inverse - lift - z * tilt),
+        )
+        return Computation(forward, backward)
+
+    def _split(self, shape: Shape) -> Split:
+        axes = axes_of(shape)
+        c = _channels(axes)
+        group = (Axis("g", self.groups),) if self.groups > 1 else ()
+        channels = (*group, Axis(c.name, shape[channel(shape)] // self.groups))
+        return Split(tuple(part for axis in axes for part in (channels if axis == c else (axis,))), channels, group)
+
+
+@record
+class Split:
+    """The axes of an input whose channels are split into groups: all, those of the channels, that of the groups. One group is no axis.
+
+    What all elements read goes by channel, be it the same for a group: channels then lie side by side along the lanes.
+    """
+
+    whole: tuple[Axis, ...]
+    channels: tuple[Axis, ...]
+    group: tuple[Axis, ...]
+
+    def element(self, name: str) -> Access:
+        """An element of a tensor of the input's shape."""
+        return self._seen(name, self.whole)
+
+    def weight(self, name: str) -> Access:
+        """An element of a weight, or of its gradient."""
+        return self._seen(name, self.channels)
+
+    def of_channel(self, name: str) -> Access:
+        """A number for each channel of a sample."""
+        return Tensor(name)[(self.whole[0], *self.channels)]
+
+    def of_group(self, name: str) -> Access:
+        """A number for each group of a sample."""
+        return Tensor(name)[(self.whole[0], *self.group)]
+
+    def _seen(self, name: str, axes: tuple[Axis, ...]) -> Access:
+        return (Tensor(name).view(*(axis.extent for axis in axes)) if self.group else Tensor(name))[axes]
 
 
 class Lrn(Layer):
