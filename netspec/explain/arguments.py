@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from netspec.schema import Argument, Bound, Schema
 
+_LONGEST = 40
+"""Characters of a list; a longer one, say a connection table, is only hinted at."""
 _WORDS = {int: "whole", float: "number", str: "string", bool: "yes | no"}
 _SIGNS = {"at least": ">=", "at most": "<=", "greater than": ">", "less than": "<"}
 
@@ -94,7 +96,10 @@ def value(item: object) -> str:
         case (int(), int()) if min(item) > 0:
             return f"{item[0]}x{item[1]}"
         case tuple():
-            return f"({', '.join(map(value, cast('tuple[object, ...]', item)))})"
+            text = ", ".join(map(value, cast("tuple[object, ...]", item)))
+            return f"({text})" if len(text) <= _LONGEST else "[..]"
+        case str():
+            return item if item.isidentifier() else f'"{item}"'
         case float():
             return f"{item:g}"
         case Schema():

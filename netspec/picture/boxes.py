@@ -88,57 +88,91 @@ def _labels(net: CheckedNet) -> dict[str, str]:
 
 def _boxes(net: CheckedNet, unfold: bool) -> list[Box]:
     """Inputs, then layers and blocks as they compute, then the results."""
-    assert net.graph is not None
-    boxes = [Box("end", [name], last=name) for name in net.inputs]
-    holder = {name: box for name, box in zip(net.inputs, boxes, strict=True)}
-    uses, open_blocks = net.graph.uses, dict[int, Box]()
-    for node, row, facts in _layers(net):
-        block = None if unfold else _outermost(row.frame)
-        if block is not None:
-            box = open_blocks.get(id(block))
-            if box is None:
-                box = open_blocks[id(block)] = Box("block", [block.call])
-                boxes.append(box)
-        else:
-            box = holder[node.inputs[0]]
-            if not (_elementwise(facts) and _goes_on(box, node, facts, uses)):
-                box = Box(_kind(facts), [])
-                boxes.append(box)
-            box.lines.append(call(node.layer))
-        box.params += row.params
-        box.last = node.output.name
-        _read(box, node, holder)
-        holder[node.output.name] = box
+    boxing = _Boxing(net, unfold)
+    for layer in boxing.layers:
+        boxing.add(layer)
     for name, value in net.outputs.items():
-        boxes.append(Box("end", [name], last=""))
-        _read_value(boxes[-1], value, holder)
-    return boxes
+        boxing.boxes.append(Box("end", [name]))
+        _read_value(boxing.boxes[-1], value, boxing.holder)
+    return boxing.boxes
 
 
-def _layers(net: CheckedNet) -> Iterator[tuple[Node, Row, Facts]]:
+@record
+class _Layer:
+    """A layer, and the call in the net's own body that it comes from, where blocks are folded."""
+
+    node: Node
+    row: Row
+    facts: Facts
+    block: Frame | None
+
+
+class _Boxing:
+    """Boxes so far; `holder` says in which one a value is made."""
+
+    def __init__(self, net: CheckedNet, unfold: bool) -> None:
+        assert net.graph is not None
+        self.uses = net.graph.uses
+        self.boxes = [Box("end", [name], last=name) for name in net.inputs]
+        self.holder = dict(zip(net.inputs, self.boxes, strict=True))
+        self.layers = list(_layers(net, unfold))
+        self._made: dict[int, Box] = {}
+        self._small = self._small_blocks()
+
+    def _small_blocks(self) -> set[int]:
+        """Blocks that only work element by element, one layer after the other: they stand where an activation would."""
+        inside: dict[int, list[_Layer]] = {}
+        for layer in self.layers:
+            inside.setdefault(id(layer.block), []).append(layer)
+        return {key for key, layers in inside.items() if all(map(_elementwise, layers)) and all(map(self._follows, layers[1:], layers))}
+
+    def _follows(self, layer: _Layer, before: _Layer) -> bool:
+        return layer.node.inputs == (before.node.output.name,) and self.uses[before.node.output.name] == 1
+
+    def add(self, layer: _Layer) -> None:
+        """Put a layer into the box of its block, of its input, or into one of its own."""
+        again = self._made.get(id(layer.block)) if layer.block is not None else None
+        box = again or self._box(layer)
+        if layer.block is None:
+            box.lines.append(call(layer.node.layer))
+        elif again is None:
+            self._made[id(layer.block)] = box
+            box.lines.append(layer.block.call)
+        box.params += layer.row.params
+        box.last = layer.node.output.name
+        for value in layer.node.inputs:
+            _read_value(box, value, self.holder)
+        self.holder[box.last] = box
+
+    def _box(self, layer: _Layer) -> Box:
+        small = layer.block is None or id(layer.block) in self._small
+        if small and _elementwise(layer) and self._goes_on(layer):
+            return self.holder[layer.node.inputs[0]]
+        self.boxes.append(Box(_kind(layer.facts) if small else "block", []))
+        return self.boxes[-1]
+
+    def _goes_on(self, layer: _Layer) -> bool:
+        """Whether a layer that works element by element may stand in the box of its input: nobody else reads what it changes.
+
+        Not behind a block where it has weights of its own: that is the beginning of something.
+        """
+        value = layer.node.inputs[0]
+        box = self.holder[value]
+        fits = box.kind != "end" and not (box.kind == "block" and layer.facts.weights)
+        return fits and box.last == value and self.uses[value] == 1
+
+
+def _layers(net: CheckedNet, unfold: bool) -> Iterator[_Layer]:
     assert net.graph is not None
     library = Library()
     for node, row in zip(net.graph.layers, net.rows, strict=True):
-        yield node, row, library.facts(node.layer, row.inputs)
+        yield _Layer(node, row, library.facts(node.layer, row.inputs), None if unfold else _outermost(row.frame))
 
 
-def _elementwise(facts: Facts) -> bool:
+def _elementwise(layer: _Layer) -> bool:
     """Whether each element of the result comes from the one element of one input in its place."""
+    facts = layer.facts
     return facts.overwrites and len(facts.inputs) == 1 and facts.output == facts.inputs[0]
-
-
-def _goes_on(box: Box, node: Node, facts: Facts, uses: Counter[str]) -> bool:
-    """Whether a layer that works element by element may stand in the box of its input: nobody else reads what it changes.
-
-    Not behind a block where it has weights of its own: that is the beginning of something.
-    """
-    fits = box.kind != "end" and not (box.kind == "block" and facts.weights)
-    return fits and box.last == node.inputs[0] and uses[node.inputs[0]] == 1
-
-
-def _read(box: Box, node: Node, holder: dict[str, Box]) -> None:
-    for value in node.inputs:
-        _read_value(box, value, holder)
 
 
 def _read_value(box: Box, value: str, holder: dict[str, Box]) -> None:

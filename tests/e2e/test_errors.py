@@ -189,6 +189,12 @@ def test_going_on_with_something_else(trained: Path, tmp_path: Path) -> None:
         ("check lenet --format xml", 2, "invalid choice: 'xml'"),
         ("check lenet --target avx1024", 2, "unknown target"),
         ("show lenet --emit wasm", 2, "invalid choice: 'wasm'"),
+        ("show lenet --emit svg --unfold", 0, ""),
+        ("explain", 0, ""),
+        ("explain E0201", 0, ""),
+        ("explain lenet:6", 0, ""),
+        ("explain covn", 2, "did you mean `conv`?"),
+        ("explain lenet:5", 1, "makes no layer"),
         ("eval", 2, "are required: RUN"),
     ],
 )

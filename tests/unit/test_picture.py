@@ -128,6 +128,13 @@ def test_blocks_are_folded_and_repeats_counted() -> None:
     assert sum(box.params for box in folded.boxes) == sum(box.params for box in unfolded.boxes) == 11_689_512
 
 
+def test_a_block_of_activations_stands_where_an_activation_would() -> None:
+    drawn = drawing(
+        sound("block squash { stanh(1.7159, 2/3) -> dropout(0.1) }\n" + of_body("conv(4, 3x3) -> squash -> maxpool(2) -> squash"))
+    )
+    assert [box.lines for box in drawn.boxes] == [["x"], ["conv(4, 3x3)", "squash"], ["maxpool(2)", "squash"], ["output"]]
+
+
 def test_what_several_read_stands_alone() -> None:
     """An activation that follows a tensor which something else reads too is a box of its own, and repeats end there."""
     drawn = drawing(sound(of_body("a: conv(4, 3x3, pad=1)\nrelu -> add(a)\nconv(4, 1x1) -> conv(4, 1x1)")))
