@@ -66,7 +66,7 @@ def _frame(at: Application, name: str, given: Mapping[str, Given]) -> Frame:
         raise LimitExceeded("E0503", message, "a block that calls itself needs an `if` that ends it")
     named = {item.name.text for item in at.arguments if item.name} | {item.name for item in at.found.arguments if item.name}
     written = tuple(item if item.name in named else Given(item.value, item.span) for item in given.values())
-    return Frame(name, written, at.step.span, at.current, outer, depth)
+    return Frame(name, written, at.step.span, at.current, outer, depth, turns=at.place.scope.turns)
 
 
 def bind_formals(what: Signature, formals: Sequence[tree.Formal], given: Mapping[str, Given], scope: Scope, *, missing_at: Span) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -33,6 +33,8 @@ class Frame:
     outer: Frame | None = None
     depth: int = 1
     of_net: bool = False
+    turns: Callable[[], Iterable[str]] = tuple
+    """The passes of loops that the call stands in, as notes."""
 
     @property
     def call(self) -> str:
@@ -51,7 +53,7 @@ class Frame:
         found: list[str] = []
         frame: Frame | None = self
         while frame is not None:
-            found.append(str(frame))
+            found += [str(frame), *frame.turns()]
             frame = frame.outer
         return found if len(found) <= 8 else [*found[:4], f".. {len(found) - 7} more calls ..", *found[-3:]]
 

@@ -107,10 +107,10 @@ class Scope:
         fix: Fix | None = None,
     ) -> Poison:
         """Report an error here, with the calls that led here."""
-        problems, notes = self.context.problems, [*notes, *self._turns()]
+        problems, notes = self.context.problems, [*notes, *self.turns()]
         return problems.report(code, message, span, frame=self.frame, label=label, labels=labels, notes=notes, help=help, fix=fix)
 
-    def _turns(self) -> Iterator[str]:
+    def turns(self) -> Iterator[str]:
         """A note for each loop around, the innermost first; of the first pass there is nothing to say."""
         scope: Scope | None = self
         while scope is not None:

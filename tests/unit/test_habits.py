@@ -171,7 +171,7 @@ def test_an_error_in_a_loop_says_in_which_pass() -> None:
     (error,) = errors(net("for k in [3, 5, 99] { repeat 2 { conv(4, k) } }"))
     assert "in pass 3 of 3, k = 99" in error.notes
     (error,) = errors("block b(n) { repeat n as j { conv(4, 5x5) } }\n" + net("repeat 3 as i { b(3 * i) }"))
-    assert error.notes[1:] == ("in pass 4 of 6, j = 3", "in b(6), called at n.net:4:19, input [4, 16, 16]")
+    assert error.notes[1:] == ("in pass 4 of 6, j = 3", "in b(6), called at n.net:4:19, input [4, 16, 16]", "in pass 3 of 3, i = 2")
 
 
 def test_names_from_elsewhere_lead_to_what_there_is() -> None:
