@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
 from netspec.layers.arguments import Channels, NaturalInt, Padding, Pair, PositiveInt, Window, divisors
-from netspec.layers.correlation import Correlation, forward, linked, linked_gradients, links_of, transposed
+from netspec.layers.connection import linked, linked_gradients, links_of
+from netspec.layers.correlation import Correlation, forward, transposed
 from netspec.layers.inputs import in_order, kaiming, windowed
 from netspec.layers.window import Slide, slides, transposed_slides
 from netspec.schema import at_least, at_most
