@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netspec.compiler import TARGET, training_graph
+from netspec.compiler import TARGET, curvature_graph, training_graph
 from netspec.graph.graph import Graph
 from netspec.runtime import reference
 from netspec.runtime.build import build
 from netspec.runtime.executable import Executable
+from netspec.schedule.layout import Order
 from netspec.schedule.schedule import schedule
 from netspec.schedule.targets import TARGETS
 from netspec.training.clipping import Norm, Value
-from netspec.training.losses import CrossEntropy, Term
-from netspec.training.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, Rmsprop, Sgd
+from netspec.training.losses import CrossEntropy, MapRbf, Term
+from netspec.training.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, Rmsprop, Sdlm, Sgd
 from netspec.training.plan import TrainPlan
 from netspec.training.regularizers import L2, MaxNorm
+from tests.backend.compiled import compiled, execute
 from tests.backend.nets import Builder
 from tests.backend.steps import tensors_of
 from tests.tolerances import close
@@ -93,6 +95,29 @@ def test_three_steps(name: str, executables: dict[str, Executable]) -> None:
         exe.run(given, len(external[TARGET]), scalars)
     for weight in graph.weights:
         close(exe.read(weight, weight.type.sample), expected[weight.name], f"{name}: {weight.name}", factor=10)
+
+
+@pytest.mark.parametrize("order", ["images", pytest.param("channels", marks=pytest.mark.slow)])
+def test_second_derivatives(order: Order) -> None:
+    """The layers of LeNet-5 of 1998, small: links left out, trained subsampling, distances to codes."""
+    builder = Builder((2, 8, 8))
+    x = builder.add("stanh", builder.add("conv", "image", c=3, k=3, connect=("XX.", ".XX")))
+    x = builder.add("flatten", builder.add("stanh", builder.add("subsample", x, k=2)))
+    builder.add("rbf", builder.add("stanh", builder.add("dense", x, units=6)), units=4)
+    small = builder.graph("small")
+    graph = curvature_graph(small, replace(plan(Sdlm()), loss=(Term(1.0, MapRbf()),)))
+    tensors = tensors_of(small, IMAGES)
+    tensors |= {item.name: np.ones(item.type.sample) for item in graph.weights if item.name not in tensors}
+    tensors[TARGET] = tensors["label"]
+    exe = compiled(graph, order, BATCH)
+    for first in (1.0, 0.0):
+        scalars = {"share": 0.5, "first": first}
+        expected = reference.run(graph, tensors, scalars, IMAGES)
+        found = execute(exe, graph, tensors, IMAGES, scalars)
+        assert len(graph.updates) == 6
+        for name, value in graph.updates:
+            assert (expected[value] > 0).all()
+            close(found[value], expected[value], f"{name}, {order}", factor=10)
 
 
 def test_batches_that_make_one_step_give_what_one_large_batch_gives() -> None:

@@ -202,3 +202,13 @@ def test_lenet_reaches_its_accuracy(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         found.append(json.loads((tmp_path / f"runs/LeNet5/{seed - 6}/result.json").read_text())["test_accuracy"])
     assert statistics.median(found) >= 0.985, found
+
+
+@pytest.mark.slow
+def test_lenet_of_1998_reaches_its_accuracy(tmp_path: Path) -> None:
+    """60,000 parameters, one sample at a time, second derivatives for rates, on the official 10,000 test digits."""
+    done = netspec("train", ROOT / "specs" / "lenet1998.net", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "runs/LeNet5_1998/1/result.json").read_text())
+    assert result["params"] == 60_000
+    assert result["test_accuracy"] >= 0.975, result["test_accuracy"]
