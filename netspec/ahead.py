@@ -19,8 +19,8 @@ from netspec.runtime.executable import Executable
 from netspec.schedule.layout import Order
 from netspec.schedule.program import Program, Segment, Tile
 from netspec.trainer.feed import Feed
-from netspec.trainer.setup import read_data, usable_plan
-from netspec.training.preparation import prepared
+from netspec.trainer.setup import prepared_data, read_data, usable_plan
+from netspec.training.preparation import prepared_inputs
 
 Wanted = Literal["infer", "train", "both"]
 TILES, REGIONS = 40, 10
@@ -104,7 +104,7 @@ def fill(model: Model, wanted: Wanted = "both", batch: int | None = None, target
         batches = (net.batch,) if batch is not None else (net.batch, 1)
         for one in (model.uncompiled(size, target=target, layout=layout) for size in dict.fromkeys(batches)):
             stages.append(_ready(one, "infer"))
-            one(np.zeros((1, *one.input_shape), np.float32))
+            one({name: np.zeros((1, *shape), np.float32) for name, shape in one.input_shapes.items()})
     if wanted == "train" or (wanted == "both" and model.plan is not None):
         measured = model.plan is not None and model.plan.optimizer is not None and model.plan.optimizer.measured
         stages += [_ready(net, "train"), _ready(net, "evaluate"), *([_ready(net, "curvature")] if measured else [])]
@@ -170,17 +170,20 @@ def _shared(segment: Segment) -> int:
 
 
 def _warm(model: Model, net: Net) -> None:
-    """Compile the loops over epochs for the samples that the plan names; without these, for bytes, as files of pictures hold them."""
+    """Compile the loops over epochs, on the samples that the plan names; without these, on some of nothing."""
     try:
         plan = usable_plan(model)
     except SpecError:  # such a block cannot be trained yet
         return
     try:
-        samples = read_data(model, plan).train
+        data = read_data(model, plan)
+        samples, how = data.train, prepared_data(plan, data)
     except UserError:
-        samples = Samples(np.zeros((1, *net.input_shape), np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64))
+        inputs = {name: np.zeros((1, *shape), np.uint8) for name, shape in net.input_shapes.items()}
+        targets = {name: np.zeros((1, *shape), np.float32) for name, shape in net.field_shapes.items()}
+        samples, how = Samples(inputs, targets, np.zeros(1, np.int64)), prepared_inputs((), net.input_shapes)
     assert isinstance(net.executable("train"), Executable)
-    feed = Feed(net, plan, prepared(plan.prepare, samples.shape))
+    feed = Feed(net, plan, how)
     try:
         feed.warm(samples, np.zeros(1, np.float32))
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.graph.graph import Graph, verify
 from netspec.passes import Pass, run
 from netspec.passes.apply_optimizer import ApplyOptimizer
-from netspec.passes.attach_loss import LOSS, AttachLoss, count_correct
+from netspec.passes.attach_loss import LOSS, AttachLoss, output_of
 from netspec.passes.differentiate import Differentiate
 from netspec.passes.drop_dead_ops import drop_dead_ops
 from netspec.passes.estimate_curvature import estimate_curvature
@@ -19,8 +19,8 @@ from netspec.passes.winograd import Winograd
 from netspec.training.losses import Term
 from netspec.training.plan import TrainPlan
 
-TARGET = "y"
-"""The input of a training graph that holds what the net should have said."""
+Terms = tuple[Term, ...]
+"""The loss: what is summed up."""
 
 OPTIMISE: tuple[Pass, ...] = (split_ops, refine_views, forward_copies, drop_dead_ops, fuse_epilogues, drop_dead_ops)
 INFER: tuple[Pass, ...] = (Lower(training=False), split_ops, fold_batchnorm, *OPTIMISE)
@@ -33,42 +33,37 @@ def inference_graph(net: Graph, tiled: int | None = None) -> Graph:
     return run(verify(net), (*INFER, *_tiles(tiled)))
 
 
-def gradient_graph(net: Graph, term: Term, frozen_statistics: bool = False) -> Graph:
+def gradient_graph(net: Graph, terms: Terms, frozen_statistics: bool = False) -> Graph:
     """The loss and its gradient by every trainable weight. With frozen statistics, batch norm uses its running averages."""
-    lower = Lower(training=not frozen_statistics)
-    return run(verify(net), (AttachLoss(term, _output(net, term), TARGET), lower, count_correct, Differentiate(LOSS), *OPTIMISE))
+    return run(verify(net), (Lower(training=not frozen_statistics), AttachLoss(terms), Differentiate(LOSS), *OPTIMISE))
 
 
-def evaluation_graph(net: Graph, term: Term, tiled: int | None = None) -> Graph:
-    """The loss of a deployed net and, where targets are classes, how many samples it gets right; `tiled` as in inference."""
-    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=False), count_correct, split_ops, fold_batchnorm, *OPTIMISE)
+def evaluation_graph(net: Graph, terms: Terms, tiled: int | None = None) -> Graph:
+    """The loss of a deployed net and, where targets are classes, how many samples it gets right; `tiled` as in inference.
+
+    A term that reads what the deployed net does not compute is left out.
+    """
+    there = tuple(term for term in terms if {output_of(net, term), *(() if term.field else (term.target,))} <= net.types.keys())
+    steps = (Lower(training=False), AttachLoss(there), split_ops, fold_batchnorm, *OPTIMISE)
     return run(verify(net), (*steps, *_tiles(tiled)))
 
 
 def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     """A whole step: loss, gradients, and the next value of every weight."""
-    (term,) = plan.loss
     assert plan.optimizer is not None
     update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulates)
-    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), count_correct, Differentiate(LOSS), update, *OPTIMISE)
-    return run(verify(net), steps)
+    return run(verify(net), (Lower(training=True), AttachLoss(plan.loss), Differentiate(LOSS), update, *OPTIMISE))
 
 
 def curvature_graph(net: Graph, plan: TrainPlan) -> Graph:
     """The loss of a training step and, added up over batches, its second derivative by every trainable weight."""
-    (term,) = plan.loss
-    steps = (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), Differentiate(LOSS), estimate_curvature, *OPTIMISE)
-    return run(verify(net), steps)
+    return run(verify(net), (Lower(training=True), AttachLoss(plan.loss), Differentiate(LOSS), estimate_curvature, *OPTIMISE))
 
 
-def traced_graph(net: Graph, term: Term) -> Graph:
+def traced_graph(net: Graph, terms: Terms) -> Graph:
     """A training step in which every value is still there to be looked at."""
-    return run(verify(net), (AttachLoss(term, _output(net, term), TARGET), Lower(training=True), Differentiate(LOSS), split_ops))
+    return run(verify(net), (Lower(training=True), AttachLoss(terms), Differentiate(LOSS), split_ops))
 
 
 def _tiles(images: int | None) -> tuple[Pass, ...]:
     return () if images is None else (Winograd(images),)
-
-
-def _output(net: Graph, term: Term) -> str:
-    return term.loss.output or net.outputs[0]

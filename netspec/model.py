@@ -9,19 +9,20 @@ from math import prod
 from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from netspec import settings as environment
 from netspec import sources
-from netspec.compiler import TARGET, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
+from netspec.compiler import Terms, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
 from netspec.diagnostics import Source, SpecError, UserError
 from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape, Weight
 from netspec.kernels.affine import size_of
 from netspec.kernels.formula import d
-from netspec.passes.attach_loss import CORRECT, LOSS
+from netspec.passes.attach_loss import CORRECT, LOSS, field_input, field_shapes
 from netspec.runtime import room
+from netspec.runtime.border import Arrays, Border, Floats, Results
 from netspec.runtime.executable import Executable
 from netspec.runtime.host import host_target
 from netspec.runtime.stock import Stock
@@ -38,7 +39,6 @@ from netspec.training.losses import CrossEntropy, Term
 if TYPE_CHECKING:
     from netspec.runtime.cuda import CudaExecutable
 
-Floats = NDArray[np.float32]
 FLOAT = 4
 """Bytes of a number."""
 Stage = Literal["infer", "train", "gradients", "evaluate", "curvature"]
@@ -154,11 +154,6 @@ class Model:
         winograd: bool = True,
     ) -> Net:
         """As `compile`, but nothing is compiled before it is used."""
-        if len(self.graph.inputs) != 1 or len(self.graph.outputs) != 1:
-            several = f"{len(self.graph.inputs)} inputs and {len(self.graph.outputs)} outputs"
-            raise UserError(
-                f"{self.name} has {several}: it can be checked, not yet compiled", "a net with one input and one output can be compiled"
-            )
         batch = batch if batch is not None else self.plan.batch if self.plan else 64
         if batch < 1:
             raise UserError(f"batch is at least 1, got {batch}")
@@ -175,7 +170,11 @@ def tiled_images(batch: int, target: Target, layout: Order | None) -> int | None
 
 
 class Net:
-    """A compiled net: `net(x)` for x float32 [N, c, h, w] (or [N, f]), N up to the batch.
+    """A compiled net: `net(x)` for x float32 [N, c, h, w] (or [N, t, f], [N, f]), N up to the batch.
+
+    A net of several inputs takes an array for each, in their order or by name: `net(left, right)`, `net(left=a, right=b)`, or a mapping
+    `net({"left": a, "right": b})`, which is also what `step`, `gradients` and `evaluate` take. One of several outputs gives a dictionary.
+    Where the loss compares with several fields of the data, labels are a mapping too; where it compares with none, there are none.
 
     One set of weights serves inference and training. Bits depend on the target, the compiled batch and the seed, not on the threads.
     """
@@ -197,50 +196,58 @@ class Net:
         self._room = room.free()
         self._fitted: list[Stage] = []
         self._stock = Stock(model.weights, seed)
-        (self._input,), (self._output,) = ([value.name for value in model.graph.inputs], model.graph.outputs)
+        self._border = Border(
+            model.name, batch, self.input_shapes, {name: (model.net.outputs[name], shape) for name, shape in self.output_shapes.items()}
+        )
 
     # ── what it is for ───────────────────────────────────────────────────────────────────────────
 
-    def __call__(self, x: ArrayLike) -> Floats:
+    def __call__(self, /, *x: Arrays, **named: ArrayLike) -> Results:
         """The net's output [N, ...] for x [N, ...], as a deployed net computes it. Raises UserError for a shape that does not fit."""
-        array = self._samples(x)
-        result = np.empty((len(array), *self.output_shape), np.float32)
-        self.executable("infer").run({self._input: array, self._output + OUTSIDE: result}, len(array))
-        return result
+        arrays, count = self._border.samples(x, named)
+        results = self._border.results(count)
+        self.executable("infer").run({**arrays, **{name + OUTSIDE: value for name, value in results.items()}}, count)
+        return self._border.named(results)
 
-    def step(self, x: ArrayLike, labels: ArrayLike, lr: float | None = None) -> float:
+    def step(self, x: Arrays, labels: Arrays | None = None, lr: float | None = None) -> float:
         """One training step on a batch; the loss before it. A step that is not finite changes nothing and raises UserError."""
-        array, target = self._samples(x), self._targets(labels)
-        _together(array, target)
         if (optimizer := self._plan().optimizer) is None or optimizer.whole:
             raise UserError(f"{self.model.name} has no optimizer that makes steps on batches", "`netspec.train` makes those on all samples")
+        external, count = self._batch(x, labels)
         run = self.executable("train")
         self.steps += 1
         rate = lr if lr is not None else optimizer.lr
-        run.run({self._input: array, TARGET: target}, len(array), {"lr": rate, "step": self.steps, "seed": self.seed})
+        run.run(external, count, {"lr": rate, "step": self.steps, "seed": self.seed})
         self._stock.changed("train")
         loss = float(run.read(LOSS, (1,))[0])
         if not np.isfinite(loss):
             raise UserError(f"step {self.steps}: the loss is {loss}; no weight was changed", "lower the learning rate, or look at the data")
         return loss
 
-    def gradients(self, x: ArrayLike, labels: ArrayLike) -> tuple[float, dict[str, Floats]]:
-        """The loss of a batch and its gradient by every trainable weight, by name, in PyTorch's layout."""
-        array, target = self._samples(x), self._targets(labels)
-        _together(array, target)
+    def gradients(self, x: Arrays, labels: Arrays | None = None) -> tuple[float, dict[str, Floats]]:
+        """The loss of a batch and its gradient by every trainable weight that it depends on, by name, in PyTorch's layout."""
+        external, count = self._batch(x, labels)
         run = self.executable("gradients")
-        run.run({self._input: array, TARGET: target}, len(array), {"seed": self.seed, "step": self.steps + 1})
-        found = {weight.name: run.read(d(weight.name), _shape(weight)) for weight in self._trainable}
+        run.run(external, count, {"seed": self.seed, "step": self.steps + 1})
+        found = {
+            weight.name: run.read(d(weight.name), _shape(weight)) for weight in self._trainable if d(weight.name) in run.program.buffers
+        }
         return float(run.read(LOSS, (1,))[0]), found
 
-    def evaluate(self, x: ArrayLike, labels: ArrayLike) -> tuple[float, float | None]:
-        """The mean loss of a batch and, where targets are classes, the share that is right."""
-        array, target = self._samples(x), self._targets(labels)
-        _together(array, target)
+    def evaluate(self, x: Arrays, labels: Arrays | None = None) -> tuple[float, float | None]:
+        """The mean loss of a batch and, where targets are classes, the share that is right: by the first term of the loss that has some."""
+        external, count = self._batch(x, labels)
         run = self.executable("evaluate")
-        run.run({self._input: array, TARGET: target}, len(array))
+        there = {value.name for value in self._graph("evaluate").inputs}
+        run.run({name: value for name, value in external.items() if name in there}, count)
         known = CORRECT in run.program.buffers
-        return float(run.read(LOSS, (1,))[0]), float(run.read(CORRECT, (1,))[0]) / len(array) if known else None
+        return float(run.read(LOSS, (1,))[0]), float(run.read(CORRECT, (1,))[0]) / count if known else None
+
+    def _batch(self, x: Arrays, labels: Arrays | None) -> tuple[dict[str, Floats], int]:
+        """Samples and what they are compared with, as training code takes them, and how many there are."""
+        arrays, count = self._border.samples((x,), {})
+        targets = self._border.targets(labels, self.field_shapes, count)
+        return arrays | {field_input(name): value for name, value in targets.items()}, count
 
     @property
     def weights(self) -> dict[str, Floats]:
@@ -313,7 +320,7 @@ class Net:
     def need(self, mode: Literal["infer", "train"], batch: int) -> int:
         """The bytes that inference, or training with its evaluation, takes for up to so many samples: these, weights, all in between."""
         stages: tuple[Stage, ...] = ("infer",) if mode == "infer" else ("train", "evaluate")
-        results = prod(self.output_shape) if mode == "infer" else 0
+        results = sum(map(prod, self.output_shapes.values())) if mode == "infer" else 0
         sample = sum(size_of(value.type.shape) for value in self._graph(stages[0]).inputs) + results
         copies = len(stages)  # those that code begins with; in training also the best ones
         weights = copies * sum(size_of(weight.type.shape) for weight in self.model.weights)
@@ -341,9 +348,9 @@ class Net:
             case "curvature":
                 return curvature_graph(self.model.trained_graph, self._plan())
             case "gradients":
-                return gradient_graph(self.model.trained_graph, self._term)
+                return gradient_graph(self.model.trained_graph, self.terms)
             case "evaluate":
-                return evaluation_graph(self.model.graph, self._term, tiled)
+                return evaluation_graph(self.model.graph, self.terms, tiled)
 
     def advanced(self, steps: int) -> None:
         """The training code has made so many steps by itself: its weights are the current ones."""
@@ -360,39 +367,30 @@ class Net:
             raise SpecError(plan.deferred, [self.model.source])
         return plan
 
-    @property
-    def _term(self) -> Term:
+    @cached_property
+    def terms(self) -> Terms:
+        """The loss. Without a train block, cross entropy."""
         plan = self.model.plan
-        return plan.loss[0] if plan and plan.loss else Term(1.0, CrossEntropy())
+        return plan.loss if plan and plan.loss else (Term(1.0, CrossEntropy()),)
+
+    @cached_property
+    def field_shapes(self) -> dict[str, Shape]:
+        """The fields of the data that the loss compares with, and the shapes of their samples."""
+        return field_shapes(self.model.trained_graph, self.terms)
 
     @cached_property
     def _trainable(self) -> list[Weight]:
         return [weight for weight in self.model.trained_graph.weights if weight.role == "trainable"]
 
     @cached_property
-    def input_shape(self) -> Shape:
-        """The shape of a sample."""
-        return self.model.graph.inputs[0].type.sample
+    def input_shapes(self) -> dict[str, Shape]:
+        """The shapes of a sample, by input."""
+        return {value.name: value.type.sample for value in self.model.graph.inputs}
 
     @cached_property
-    def output_shape(self) -> Shape:
-        """The shape of a result."""
-        return self.model.graph.types[self._output].type.sample
-
-    def _samples(self, x: ArrayLike) -> Floats:
-        array = np.ascontiguousarray(x, np.float32)
-        if array.shape[1:] != self.input_shape or not 1 <= len(array) <= self.batch:
-            wanted = ", ".join(map(str, self.input_shape))
-            raise UserError(f"{self.model.name} takes [N, {wanted}] with N from 1 to {self.batch}, got {list(array.shape)}")
-        return array
-
-    def _targets(self, labels: ArrayLike) -> Floats:
-        return np.ascontiguousarray(labels, np.float32)
-
-
-def _together(x: Floats, target: Floats) -> None:
-    if len(x) != len(target):
-        raise UserError(f"{len(x)} samples, but {len(target)} labels")
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shapes of the results for a sample, by output."""
+        return {name: self.model.graph.types[value].type.sample for name, value in self.model.net.outputs.items()}
 
 
 def _shape(weight: Weight) -> tuple[int, ...]:

@@ -41,8 +41,13 @@ class Job:
     def model(self) -> Model:
         """The checked net without its dropout, which every library would draw differently."""
         whole = model(Source(self.file, self.text), self.net, self.params)
-        plan = replace(whole.plan, deferred=()) if whole.plan else None  # data and augmentation, which the bench does not use
-        return replace(whole, net=replace(whole.net, graph=without_dropout(whole.graph), plan=plan))
+        graph = without_dropout(whole.graph)
+        plan = whole.plan
+        if plan is not None:  # data and augmentation are what the bench does not use
+            loss = tuple(replace(term, output=None if term.output in whole.graph.outputs else term.output) for term in plan.loss)
+            plan = replace(plan, deferred=(), loss=loss)
+        outputs = dict(zip(whole.net.outputs, graph.outputs, strict=True))
+        return replace(whole, net=replace(whole.net, graph=graph, outputs=outputs, plan=plan))
 
     @property
     def graph(self) -> Graph:

@@ -31,9 +31,9 @@ def recipe(job: Job) -> Recipe:
     """The recipe of the net's train block. Raises UserError for what the bench does not build in other libraries."""
     rate, plan = job.rate, job.model.plan
     assert plan is not None
-    (term,) = plan.loss
-    if term.loss.name != "cross_entropy" or term.scale != 1:
-        raise UserError(f"the bench trains by `cross_entropy`, not by `{term}`")
+    term, *others = plan.loss
+    if others or term.loss.name != "cross_entropy" or term.scale != 1:
+        raise UserError(f"the bench trains by `cross_entropy`, not by `{' + '.join(map(str, plan.loss))}`")
     names = [weight.name for weight in job.graph.weights if weight.role == "trainable"]
     penalties: dict[str, dict[str, float]] = {"l1": {}, "l2": {}}
     for item in plan.regularize:

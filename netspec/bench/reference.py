@@ -10,10 +10,11 @@ import numpy as np
 
 from netspec.bench.candidates import Built
 from netspec.bench.job import Job
-from netspec.compiler import TARGET, inference_graph, training_graph
+from netspec.compiler import inference_graph, training_graph
 from netspec.diagnostics import UserError
-from netspec.passes.attach_loss import LOSS
+from netspec.passes.attach_loss import LOSS, field_input
 from netspec.runtime import reference
+from netspec.training import FIELD
 
 MOST = 1e9
 """Floating-point operations that the interpreter is asked for; it does some 1e9 a second."""
@@ -43,7 +44,7 @@ def _training(job: Job) -> Callable[[], Any]:
     graph = training_graph(job.graph, plan)
     tensors = {weight.name: np.zeros(weight.type.sample) for weight in graph.weights}
     tensors |= {name: value.astype(np.float64) for name, value in job.weights.items()}
-    tensors |= {job.graph.inputs[0].name: job.x.astype(np.float64), TARGET: job.labels.astype(np.float64)}
+    tensors |= {job.graph.inputs[0].name: job.x.astype(np.float64), field_input(FIELD): job.labels.astype(np.float64)}
     steps = 0
 
     def step() -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from netspec.data.dataset import Dataset, Samples
+from netspec.data.dataset import Dataset, Kind, Samples, Targets
 from netspec.diagnostics import UserError
 
 Shape = tuple[int, ...]
@@ -27,36 +27,31 @@ def check_input(data: Dataset, name: str, wanted: Shape, given: Shape) -> None:
     raise UserError(f"the net's input `{name}` is {list(wanted)}, the samples of {data.source} are {list(given)} once prepared", mend)
 
 
-def check_targets(data: Dataset, loss: str, kind: Literal["classes", "values"], output: Shape) -> None:
-    """The targets against what the loss compares, an output of shape `output`. Raises UserError naming the first offender."""
+def check_targets(data: Dataset, field: str, loss: str, kind: Kind, wanted: Shape, classes: int) -> None:
+    """A field against what the loss compares: samples of a shape, or one of so many classes. Raises UserError naming the first offender."""
     for split, part in _parts(data):
-        if part.targets is None:
-            raise UserError(
-                f"{data.source} has no target for `{loss}`", 'name the array: `y="labels"`, or a target of the net: `mse(out, image)`'
-            )
+        targets = part.targets[field]
+        found = targets.shape[1:]
         if kind == "classes":
-            _check_classes(data, split, part, loss, output)
-        elif part.targets.shape[1:] != output and not (part.targets.ndim == 1 and output == (1,)):
-            found = list(part.targets.shape[1:])
+            _check_classes(data, split, part.rows, targets, loss, classes)
+        elif wanted not in (found, (1, *found)):
             raise UserError(
-                f"`{loss}` compares an output {list(output)} with targets {found} of {data.source}", "the two shapes must be equal"
+                f"`{loss}` compares an output {list(wanted)} with targets {list(found)} of {data.source}", "the two shapes must be equal"
             )
 
 
-def _check_classes(data: Dataset, split: str, part: Samples, loss: str, output: Shape) -> None:
-    targets, classes = part.targets, output[-1]
-    assert targets is not None
+def _check_classes(data: Dataset, split: str, rows: NDArray[np.int64], targets: Targets, loss: str, classes: int) -> None:
     if targets.dtype != np.int64 or targets.ndim != 1:
         found = f"{targets.dtype} of shape {['samples', *targets.shape[1:]]}"
         raise UserError(
             f"`{loss}` needs one class number per sample, {data.source} has {found}", "write the labels as whole numbers, one per sample"
         )
-    labels = targets[part.rows]
+    labels = targets[rows]
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if not len(wrong):
         return
     first = wrong[0]
-    where = f"the first is {split} sample {part.rows[first]:,}, class {labels[first]}"
+    where = f"the first is {split} sample {rows[first]:,}, class {labels[first]}"
     if labels.min() < 0:
         raise UserError(f"{data.source}: {len(wrong):,} labels below 0: {where}", "class numbers start at 0")
     count = int(labels.max()) + 1
@@ -75,10 +70,10 @@ def check_sizes(data: Dataset, val: int | float | None) -> None:
         raise UserError(f"{data.source} has no training samples{left}")
     if data.val is not None and not len(data.val):
         raise UserError(f"{data.source}: `val={val}` sets no sample aside", "ask for more")
-    shapes = [(split, part.shape) for split, part in _parts(data)]
-    for (_, before), (split, after) in pairwise(shapes):
-        if before != after:
-            raise UserError(f"{data.source}: training samples are {list(before)}, {split} samples {list(after)}")
+    for (_, before), (split, after) in pairwise(_parts(data)):
+        for name, shape in before.shapes.items():
+            if after.shapes[name] != shape:
+                raise UserError(f"{data.source}: training samples are {list(shape)}, {split} samples {list(after.shapes[name])}")
 
 
 def _parts(data: Dataset) -> list[tuple[str, Samples]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 Targets = NDArray[np.int64] | NDArray[np.float32]
+Kind = Literal["classes", "values"]
+"""What a loss compares with: class numbers, or numbers in a shape of its own."""
 
 _WORD = (1 << 64) - 1
 _SPLIT, _ORDER = 1, 2
@@ -19,22 +22,23 @@ _SPLIT, _ORDER = 1, 2
 
 @dataclass(frozen=True)
 class Samples:
-    """Some rows of arrays: `inputs` [n, *shape], bytes that stand for [0, 1] or floats; `targets` classes [n], values [n, ..], or none.
+    """Some rows of arrays: `inputs` by name [n, *shape], bytes that stand for [0, 1] or floats; `targets` by field, classes [n] or values
+    [n, ..].
 
     Splits of one source share its arrays; `rows` (int64) says which are theirs, so a sample keeps its number whatever the split.
     """
 
-    inputs: Pixels
-    targets: Targets | None
+    inputs: Mapping[str, Pixels]
+    targets: Mapping[str, Targets]
     rows: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one sample."""
-        return self.inputs.shape[1:]
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of one sample's inputs."""
+        return {name: array.shape[1:] for name, array in self.inputs.items()}
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """The rows in the order of an epoch, a function of seed and epoch alone: any epoch can be resumed without the ones before it."""
@@ -71,17 +75,20 @@ def _divided(samples: Samples, count: int, seed: int) -> tuple[Samples, Samples]
 
 
 def _strata(samples: Samples, count: int) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """The members of each class and how many of them to take: shares by largest remainder, which add up to `count`."""
-    targets = samples.targets
-    if targets is None or targets.dtype != np.int64 or targets.ndim != 1:
+    """The members of each class and how many of them to take: shares by largest remainder, which add up to `count`.
+
+    Of several targets that are whole numbers, the first tells the classes.
+    """
+    classes = next((item for item in samples.targets.values() if item.dtype == np.int64 and item.ndim == 1), None)
+    if classes is None:
         yield np.arange(len(samples), dtype=np.int64), count
         return
-    labels = targets[samples.rows]
-    classes, sizes = np.unique(labels, return_counts=True)
+    labels = classes[samples.rows]
+    numbers, sizes = np.unique(labels, return_counts=True)
     exact = sizes * count
     shares, rest = exact // len(samples), exact % len(samples)
     shares[np.argsort(-rest, kind="stable")[: count - int(shares.sum())]] += 1
-    for item, share in zip(classes, shares, strict=True):
+    for item, share in zip(numbers, shares, strict=True):
         yield np.flatnonzero(labels == item), int(share)
 
 
@@ -95,7 +102,8 @@ def fingerprint(*parts: Samples | None) -> str:
     """SHA-256 over types, shapes and contents."""
     digest = hashlib.sha256()
     for part in parts:
-        for array in (None, None) if part is None else (part.inputs, part.targets):
+        arrays = (None, None) if part is None else (*part.inputs.values(), *(part.targets.values() or (None,)))
+        for array in arrays:
             digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
             if array is not None:
                 digest.update(np.ascontiguousarray(array).data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -68,8 +69,11 @@ def _wrong_size(path: Path, shape: tuple[int, ...], expected: int, found: int | 
     )
 
 
-def read_folder(folder: Path, val: int | float | None, seed: int, source: str) -> Dataset:
-    """The training set of a folder, and its test set where there is one. Raises UserError."""
+def read_folder(folder: Path, image: str, fields: Sequence[str], val: int | float | None, seed: int, source: str) -> Dataset:
+    """The training set of a folder, and its test set where there is one: pictures for the input `image`, classes for each of the fields.
+
+    Raises UserError.
+    """
     files = _files(folder)
     for kind in ("images", "labels"):
         if ("train", kind) not in files:
@@ -77,10 +81,10 @@ def read_folder(folder: Path, val: int | float | None, seed: int, source: str) -
             raise UserError(
                 f"{folder}: no training {kind}: looked for train-{kind}-idx*-ubyte, packed (.gz) or not", f"the folder holds {held}"
             )
-    train = _samples(files["train", "images"], files["train", "labels"])
+    train = _samples(files["train", "images"], files["train", "labels"], image, fields)
     test = None
     if ("test", "images") in files and ("test", "labels") in files:
-        test = _samples(files["test", "images"], files["test", "labels"])
+        test = _samples(files["test", "images"], files["test", "labels"], image, fields)
     return dataset(source, train, test, val, seed)
 
 
@@ -97,7 +101,7 @@ def _files(folder: Path) -> dict[tuple[str, str], Path]:
     return found
 
 
-def _samples(images: Path, labels: Path) -> Samples:
+def _samples(images: Path, labels: Path, image: str, fields: Sequence[str]) -> Samples:
     pixels, classes = read_idx(images), read_idx(labels)
     if pixels.ndim < 2 or classes.ndim != 1:
         wrong, found, wanted = (images, pixels, "at least 2") if pixels.ndim < 2 else (labels, classes, "1")
@@ -110,4 +114,5 @@ def _samples(images: Path, labels: Path) -> Samples:
         pixels = pixels.astype(np.float32)
     if pixels.ndim == 3:
         pixels = pixels[:, np.newaxis]
-    return Samples(pixels, classes.astype(np.int64), np.arange(len(classes), dtype=np.int64))
+    numbers = classes.astype(np.int64)
+    return Samples({image: pixels}, dict.fromkeys(fields, numbers), np.arange(len(numbers), dtype=np.int64))

@@ -121,8 +121,8 @@ class Build:
             turned = tuple(self._weight_name(item, key) for key, stored in item.taken.items() if stored.turned)
             nodes.append(Node(name, item.facts.layer, inputs, read, output, item.span, turned))
         inputs = tuple(Value(name, batched(shape)) for name, shape in self.inputs)
-        outputs = tuple(names[value.number] for value in self.outputs.values() if isinstance(value, Tensor))
-        return Graph(self.name, inputs, tuple(weights), tuple(nodes), outputs)
+        outputs = dict.fromkeys(names[value.number] for value in self.outputs.values() if isinstance(value, Tensor))
+        return Graph(self.name, inputs, tuple(weights), tuple(nodes), tuple(outputs))
 
     def owner(self, weight: Stored) -> Stored:
         """The weight that a weight of a step really is: its own, or the one that it was taken from."""

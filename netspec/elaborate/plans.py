@@ -1,15 +1,14 @@
-"""A train block against the net it trains: its loss and outputs, its patterns, its classes, its schedule."""
+"""A train block against the net it trains: its patterns, its schedule, its loss."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from netspec.diagnostics import Diagnostic, Span, did_you_mean
+from netspec.diagnostics import Diagnostic, did_you_mean
+from netspec.elaborate.losses import bound
 from netspec.elaborate.results import CheckedNet
 from netspec.elaborate.train import Binder
-from netspec.graph.types import Shape, ShapeError
-from netspec.layers import LOSSES
-from netspec.training import Loss, TrainPlan, problems
+from netspec.training import TrainPlan, problems
 
 
 def check_plan(plan: TrainPlan, net: CheckedNet, binder: Binder) -> TrainPlan:
@@ -26,41 +25,26 @@ def check_plan(plan: TrainPlan, net: CheckedNet, binder: Binder) -> TrainPlan:
         if unfinished:
             missing.append(Diagnostic(problem.code, problem.message, span, help=problem.help))
     plan = replace(plan, deferred=plan.deferred + tuple(missing))
-    if graph is None or not plan.loss:
+    if graph is None:
         return plan
-    terms = tuple(replace(term, loss=_check_loss(term.loss, plan, net, binder)) for term in plan.loss)
-    return replace(plan, loss=terms)
+    before = binder.problems.errors
+    plan = bound(plan, net, binder.terms, binder.problems, binder.parameters)
+    if binder.problems.errors == before:
+        _check_fields(plan, net, binder)
+    return plan
 
 
-def _check_loss(loss: Loss, plan: TrainPlan, net: CheckedNet, binder: Binder) -> Loss:
-    span = binder.calls.get("loss", binder.block.span)
-    shapes = dict(net.inputs) | {row.path: row.output for row in net.rows}
-    if loss.output is None:
-        if len(net.outputs) > 1:
-            message = f"loss `{loss.name}`: the net has outputs {', '.join(net.outputs)}"
-            binder.problems.report("E0304", message, span, help=f"name one: `{loss.name}({next(iter(net.outputs))})`")
-            return loss
-        value = next(iter(net.outputs.values()))
-    else:
-        found = net.outputs.get(loss.output) or net.labels.get(loss.output)
-        if found is None:
-            message = f"loss `{loss.name}`: the net has no output or label `{loss.output}`"
-            binder.problems.report("E0102", message, span, help=did_you_mean(loss.output, [*net.outputs, *net.labels]))
-            return loss
-        value = found
-    _check_classes(loss, shapes[value], plan, span, binder)
-    return loss
-
-
-def _check_classes(loss: Loss, shape: Shape, plan: TrainPlan, span: Span, binder: Binder) -> None:
-    """The loss's own shape rule, and the number of classes where the reader knows it."""
-    try:
-        LOSSES[loss.name](**loss.options()).infer(shape)
-    except ShapeError as error:
-        binder.problems.report("E0302", error.message, span, help=error.help, label=error.label, notes=error.notes)
+def _check_fields(plan: TrainPlan, net: CheckedNet, binder: Binder) -> None:
+    """Every input has a field of the data, and every field that is named has somebody who reads it."""
+    if plan.data is None:
         return
-    classes = getattr(plan.data, "classes", None)
-    if loss.targets == "classes" and isinstance(classes, int) and shape[0] != classes:
-        message = f"`{loss.name}` has {shape[0]} logits, the data {classes} classes"
-        help = f"`--set classes={classes}`" if "classes" in binder.parameters else f"end the net with {classes} outputs"
-        binder.problems.report("E0302", message, span, help=help)
+    inputs, report = list(net.inputs), binder.problems.report
+    if not plan.data.archive and len(inputs) > 1:
+        message = f"`{plan.data.name}` has pictures for one input, the net has the inputs {', '.join(inputs)}"
+        help = f'`npz("samples.npz", {", ".join(f"{name}=.." for name in inputs)})` has a field for each'
+        report("E0308", message, binder.spans["data"], help=help)
+    read = [*inputs, *(term.target for term in plan.loss if term.field)]
+    for name in plan.data.fields:
+        if name not in read:
+            message = f"no input and no loss reads the field `{name}`"
+            report("E0308", message, binder.keywords[name], help=did_you_mean(name, list(dict.fromkeys(read))))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from netspec.diagnostics import Diagnostic, Span, did_you_mean
 from netspec.elaborate.binding import Signature, gather, validate, words_of
 from netspec.elaborate.evaluate import evaluate, not_yet
+from netspec.elaborate.losses import weighted
 from netspec.elaborate.scope import Context, Scope
 from netspec.elaborate.values import POISON, Poison, Value, Word, is_number, show
 from netspec.syntax import tree
@@ -55,7 +57,8 @@ class Binder:
         self.scope = Settings(context, block)
         self.deferred: list[Diagnostic] = []
         self.spans: dict[str, Span] = {}
-        self.calls: dict[str, Span] = {}
+        self.terms: list[Span] = []
+        self.keywords: dict[str, Span] = {}
 
     def plan(self) -> TrainPlan:
         """The plan; what is wrong with single settings is reported."""
@@ -132,7 +135,6 @@ class Binder:
             self.problems.report("E0307", f"`{setting.name}` takes a call, as `{example}(..)`", expr.span, help=help)
             return None
         name = expr.name.text
-        self.calls[setting.name] = expr.name.span
         if name in setting.later:
             self._defer(f"`{name}` for `{setting.name}`", expr.span)
             return None
@@ -146,7 +148,8 @@ class Binder:
         arguments = [self._address(item) if issubclass(model, Loss) else item for item in expr.arguments or ()]
         names = tuple(model.arguments())
         if model.rest() is not None:
-            names += tuple(item.name.text for item in arguments if item.name and item.name.text not in names)
+            self.keywords = {item.name.text: item.span for item in arguments if item.name and item.name.text not in names}
+            names += tuple(self.keywords)
         known = words_of(model)
         what = Signature(model.name, names, lambda name: known.get(name, _NO_WORDS))
         found = gather(what, (), arguments, self.scope)
@@ -163,17 +166,24 @@ class Binder:
             return argument
         return replace(argument, value=tree.String(self.problems.text(expr.span), expr.span))
 
-    def _loss(self, setting: Setting, expr: tree.Expr) -> tuple[Term, ...] | None:
-        if isinstance(expr, tree.Binary) and expr.operator in "+-":
-            not_yet("a loss of several terms", expr, self.scope)
-            return None
-        scale: Value = 1
-        if isinstance(expr, tree.Binary) and expr.operator == "*":
-            scale, expr = evaluate(expr.left, self.scope), expr.right
-        loss = self._call(setting, expr)
-        if not is_number(scale) or not isinstance(loss, Loss):
-            return None
-        return (Term(float(scale), loss),)  # pyright: ignore[reportArgumentType]
+    def _loss(self, setting: Setting, expr: tree.Expr) -> tuple[Term, ...]:
+        """The terms of a sum; those that are wrong are reported and left out."""
+        found: list[Term] = []
+        for scale, part in weighted(expr, self._weight):
+            if isinstance(loss := self._call(setting, part), Loss):
+                found.append(Term(scale, loss))
+                self.terms.append(part.span)
+        return tuple(found)
+
+    def _weight(self, expr: tree.Expr) -> float:
+        """The number before a term."""
+        value = evaluate(expr, self.scope)
+        if isinstance(value, int | Fraction) and not isinstance(value, bool):
+            return float(value)
+        if value is not POISON:
+            help = "a loss is a sum of terms with numbers before them: `cross_entropy(main) + 0.3 * cross_entropy(aux)`"
+            self.problems.report("E0307", f"the weight of a term is a number, got {show(value)}", expr.span, help=help)
+        return 1.0
 
     def _defer(self, what: str, span: Span) -> None:
         message = f"{what} is not built yet"

@@ -18,7 +18,7 @@ from netspec.kernels.affine import Axis, affine
 from netspec.kernels.formula import Formula, d, each
 from netspec.kernels.scalar import ZERO, Access, Constant, Expr, accesses, derivative, maximum, select
 from netspec.passes.apply_optimizer import FIRST, SHARE
-from netspec.passes.attach_loss import LOSS
+from netspec.passes.attach_loss import LOSS, NODE
 from netspec.training.optimizers import CURVATURE
 
 OF_LOSS = f"/{CURVATURE}"
@@ -56,6 +56,8 @@ class _Twins:
         self.squares: set[str] = set()
         self.flows: set[str] = set()
         """The gradients so far, and what layers that state their gradients form of them on the way."""
+        self.of_losses = {d(value.name) for op in graph.ops if op.origin == NODE for value in op.outputs if value.name.endswith("/loss")}
+        """Gradients by the loss and by its terms: numbers, each 1 or the weight of a term."""
         self.starts = {item: name for op in graph.ops for name in self._start(op) for item in op.gradients or ()}
         """The gradients that losses state, and where each says its second derivative."""
 
@@ -64,7 +66,7 @@ class _Twins:
 
     def ops(self) -> Iterator[Op]:
         for op in self.graph.ops:
-            if op.outputs[0].name == d(LOSS):
+            if op.outputs[0].name.partition("#")[0] in self.of_losses:
                 continue
             if op.outputs[0].name.startswith("d:") or self.flows & set(op.reads):
                 self.flows |= {value.name for value in op.outputs}

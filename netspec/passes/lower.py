@@ -24,15 +24,24 @@ class Lower:
         updates = dict(graph.updates)
         for stream, node in enumerate(graph.layers):
             inputs = tuple(_sample(graph.shape(name)) for name in node.inputs)
-            computation = node.layer.compute(*inputs, training=self.training)
-            names = _names(node, inputs, updates)
-            formulas = tuple(_on_stream(_placed(formula, names), stream) for formula in computation.formulas)
-            gradients = None if computation.gradients is None else tuple(_placed(item, names) for item in computation.gradients)
-            outputs = _written(formulas, node.output)
-            ops.append(Op(node.name, formulas, outputs, node.name, gradients=gradients))
-            weights = dict(zip(names.weights, node.weights, strict=True))
-            updates |= {weights[weight]: names(value) for weight, value in computation.updates.items()}
+            op, changes = lowered(node, inputs, stream, updates, training=self.training)
+            ops.append(op)
+            updates |= changes
         return replace(graph, nodes=tuple(ops), updates=tuple(updates.items()))
+
+
+def lowered(node: Node, inputs: tuple[Shape, ...], stream: int, updates: Mapping[str, str], *, training: bool) -> tuple[Op, dict[str, str]]:
+    """A node's formulas on inputs of these shapes, and the updates of its weights, of which nodes above have `updates`.
+
+    Random numbers come from a `stream` of its own.
+    """
+    computation = node.layer.compute(*inputs, training=training)
+    names = _names(node, inputs, updates)
+    formulas = tuple(_on_stream(_placed(formula, names), stream) for formula in computation.formulas)
+    gradients = None if computation.gradients is None else tuple(_placed(item, names) for item in computation.gradients)
+    weights = dict(zip(names.weights, node.weights, strict=True))
+    changes = {weights[weight]: names(value) for weight, value in computation.updates.items()}
+    return Op(node.name, formulas, _written(formulas, node.output), node.name, gradients=gradients), changes
 
 
 class _names:

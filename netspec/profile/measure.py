@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from netspec.bench import peak
 from netspec.bench.weights import likely_weights
-from netspec.compiler import TARGET
 from netspec.diagnostics import UserError
 from netspec.graph.types import ShapeError
-from netspec.layers import LOSSES
 from netspec.model import Model, Net, Stage
+from netspec.passes.attach_loss import field_input, layer_of, output_of
 from netspec.profile.layers import Owners
 from netspec.profile.results import Machine, Profile, Timed, gather
 from netspec.records import record
@@ -27,7 +26,6 @@ from netspec.runtime.single import Singles
 from netspec.schedule.layout import Order
 from netspec.schedule.program import Launch, Mode, Program
 from netspec.schedule.staging import OUTSIDE
-from netspec.training.losses import CrossEntropy, Term
 
 Floats = NDArray[np.float32]
 Tell = Callable[[str], None]
@@ -101,27 +99,29 @@ def _trainable(model: Model, mode: str) -> tuple[Model, Stage]:
     if mode == "infer":
         return model, "infer"
     plan = model.plan
-    if plan is None or plan.optimizer is None or len(plan.loss) != 1:
+    if plan is None or plan.optimizer is None or not plan.loss:
         return model, "gradients"
     return replace(model, net=replace(model.net, plan=replace(plan, deferred=()))), "train"
 
 
 def _samples(net: Net, stage: Stage) -> dict[str, Floats]:
-    """Inputs, and targets or room for the result."""
+    """Inputs, and targets or room for the results."""
     model, random = net.model, np.random.default_rng(0)
     graph = model.graph if stage == "infer" else model.trained_graph
-    arrays: dict[str, Floats] = {graph.inputs[0].name: random.standard_normal((net.batch, *net.input_shape), np.float32)}
+    arrays: dict[str, Floats] = {name: random.standard_normal((net.batch, *shape), np.float32) for name, shape in net.input_shapes.items()}
     if stage == "infer":
-        return arrays | {graph.outputs[0] + OUTSIDE: np.empty((net.batch, *net.output_shape), np.float32)}
-    plan = model.plan
-    term = plan.loss[0] if plan and plan.loss else Term(1.0, CrossEntropy())
-    output = graph.types[term.loss.output or graph.outputs[0]].type.sample
-    try:
-        shape = (net.batch, *LOSSES[term.loss.name](**term.loss.options()).target(output))
-    except ShapeError as error:
-        raise UserError(f"{net.model.name} cannot be trained by `{term}`: {error.message}", error.help) from error
-    classes = random.integers(0, output[0], shape).astype(np.float32)
-    return arrays | {TARGET: classes if term.loss.targets == "classes" else random.standard_normal(shape, np.float32)}
+        return arrays | {name + OUTSIDE: np.empty((net.batch, *graph.types[name].type.sample), np.float32) for name in graph.outputs}
+    for term in net.terms:
+        output = graph.types[output_of(graph, term)].type.sample
+        try:
+            shape = (net.batch, *layer_of(term).target(output))
+        except ShapeError as error:
+            raise UserError(f"{net.model.name} cannot be trained by `{term}`: {error.message}", error.help) from error
+        if term.field:
+            classes = term.loss.targets == "classes"
+            drawn = random.integers(0, output[0], shape).astype(np.float32) if classes else random.standard_normal(shape, np.float32)
+            arrays[field_input(term.target)] = drawn
+    return arrays
 
 
 def _measured(singles: Singles, net: Net, count: int, rounds: int, tell: Tell) -> tuple[Machine, float, list[float], int]:

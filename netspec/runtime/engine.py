@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
-from netspec.runtime.input import Source, Tables, load_samples
+from netspec.runtime.input import Stream, load_samples
 from netspec.runtime.table import MODES
 from netspec.runtime.threads import choose
 
@@ -146,18 +146,15 @@ def _step_key(seed, step):
     return _mix(_mix(seed & MASK) ^ (step & MASK))
 
 
-def _load(source, samples, order, start, seed, epoch, x, y, count, threads):
+def _load(stream, order, start, seed, epoch, count, threads):
     """Fill the staging buffers, threads side by side. Tuples cannot enter a parallel loop: they are taken apart before it."""
-    pixels, targets = source.pixels, source.targets
-    c, h, w = samples.shape
-    unit, moves, scale, offset, pad, border = samples.unit, samples.moves, samples.scale, samples.offset, samples.pad, samples.border
+    places, fields, numbers, moves = stream.places, stream.fields, stream.numbers, stream.moves
     for thread in prange(threads):
-        tables = Tables((c, h, w), unit, moves, scale, offset, pad, border)
         first, last = count * thread // threads, count * (thread + 1) // threads
-        load_samples(Source(pixels, targets), tables, order, start, seed, epoch, x, y, first, last)
+        load_samples(Stream(places, fields, numbers, moves), order, start, seed, epoch, first, last)
 
 
-def _train(tables, memory, source, samples, order, batch, batches, first, last, seed, epoch, rates, before, control, sums):
+def _train(tables, memory, stream, order, batch, batches, first, last, seed, epoch, rates, before, control, sums):
     """Steps [first, last) of an epoch, each made of so many `batches`: load, step, add up. `before` steps were made in earlier epochs;
     `rates` are those of this epoch.
 
@@ -165,7 +162,7 @@ def _train(tables, memory, source, samples, order, batch, batches, first, last, 
     when one was not finite and changed nothing.
     `sums`: loss times samples, correct samples, samples.
     """
-    x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
+    scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
     words = scalars.view(np.uint32)
     for step in range(first, last):
         if control[STOP]:
@@ -175,7 +172,7 @@ def _train(tables, memory, source, samples, order, batch, batches, first, last, 
             start = number * batch
             count = min(batch, len(order) - start)
             segments, launches = tables[0] if count == batch else tables[1]
-            _load(source, samples, order, start, seed, epoch, x, y, count, threads)
+            _load(stream, order, start, seed, epoch, count, threads)
             words[0] = _step_key(seed, before * batches + number + 1)
             scalars[1] = count
             scalars[2] = rates[step]
@@ -193,16 +190,16 @@ def _train(tables, memory, source, samples, order, batch, batches, first, last, 
         control[DONE] = step + 1
 
 
-def _evaluate(tables, memory, source, samples, order, batch, control, sums):
+def _evaluate(tables, memory, stream, order, batch, control, sums):
     """A pass over `order` without changing anything; `control` and `sums` as in training."""
-    x, y, scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
+    scalars, results, threads, private, private_bytes, parts_base, part_bytes, lanes = memory
     for step in range((len(order) + batch - 1) // batch):
         if control[STOP]:
             return
         start = step * batch
         count = min(batch, len(order) - start)
         segments, launches = tables[0] if count == batch else tables[1]
-        _load(source, samples, order, start, 0, 0, x, y, count, threads)
+        _load(stream, order, start, 0, 0, count, threads)
         scalars[1] = count
         run(segments, launches, threads, (count + lanes - 1) // lanes, private, private_bytes, parts_base, part_bytes)
         sums[0] += np.float64(results[0][0]) * count

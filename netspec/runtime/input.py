@@ -1,6 +1,7 @@
-"""The input pipeline, compiled: bytes to [0, 1], one random affine map, preparation, into a staging buffer [batch, size].
+"""The input pipeline, compiled: bytes to [0, 1], one random affine map, preparation, into staging buffers [batch, size].
 
 Every sample is a function of its pixels, the seed, the epoch and its own number: a caller may cut the batch among threads as it likes.
+All pictures of a sample are moved by the same map.
 All arithmetic is float32, in one order, without fused operations: the same bits for any target, but for the last of sin and cos.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false
@@ -12,7 +13,8 @@ from math import cos, sin
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from netspec.kernels.random import GOLDEN, MASK, mix
@@ -28,97 +30,157 @@ Floats = NDArray[np.float32]
 _mix = njit(mix)
 
 
-class Source(NamedTuple):
-    """`pixels` [n, c*h*w] uint8 or float32, `targets` [n, t] float32."""
+PIXELS, BYTES, C, H, W, PAD, MOVED, NUMBERS, OUT = range(9)
+"""Columns of `Stream.places`."""
 
-    pixels: NDArray[Any]
-    targets: Floats
+ROWS, WIDTH, INTO = range(3)
+"""Columns of `Stream.fields`."""
 
 
-class Tables(NamedTuple):
-    """What is done to a sample.
+class Stream(NamedTuple):
+    """Where samples come from, what is done to them and where they go, for any number of inputs and fields: addresses, sizes, numbers.
 
-    `shape`: its c, h, w; 1, 1, size where it is no picture. `unit`: what it is divided by. `moves` [steps, 5]: a row for each step of the
-    chain, as netspec.training.augmentation.Move. `scale`, `offset` [c]. `pad`: pixels added around it, which are those of `border`, a
-    picture [c, h + 2*pad, w + 2*pad] in one row.
+    `places` [inputs, 9]: the address of all samples [n, c*h*w], whether they are bytes, else float32; c, h, w (1, 1, size of what is no
+    picture); pixels added around; whether it is moved; where its part of `numbers` begins; the address of a batch of them.
+    `fields` [fields, 3]: the address of all rows [n, width] float32, their width, the address of a batch of them.
+    `numbers`: for each input a scale and an offset by channel, then what stands in its border, a picture [c, h + 2*pad, w + 2*pad].
+    `moves` [steps, 5]: a row for each step of the chain, as netspec.training.augmentation.Move.
     """
 
-    shape: tuple[int, int, int]
-    unit: np.float32
+    places: NDArray[np.int64]
+    fields: NDArray[np.int64]
+    numbers: Floats
     moves: Floats
-    scale: Floats
-    offset: Floats
-    pad: int
-    border: Floats
-
-    def unmoved(self) -> Tables:
-        """The same without random moves, for evaluation."""
-        return self._replace(moves=self.moves[:0])
 
 
 Rings = Sequence[tuple[int, Sequence[float]]]
 
 
-def source(inputs: NDArray[Any], targets: NDArray[Any] | None) -> Source:
-    """Samples [n, ..] and targets [n, ..] in rows: views, but for class numbers, which become float32. Without targets, rows of none."""
-    rows = np.zeros((len(inputs), 0), np.float32) if targets is None else targets.reshape(len(targets), -1)
-    return Source(inputs.reshape(len(inputs), -1), rows.astype(np.float32, copy=False))
+class Line(NamedTuple):
+    """An input on its way: `samples` [n, ..], bytes of which 255 stands for 1, or float32; preparation as
+    netspec.training.preparation.Prepared has it; whether steps move it; the staging buffer [batch, size].
+    """
+
+    samples: NDArray[Any]
+    scale: Sequence[float]
+    offset: Sequence[float]
+    rings: Rings
+    moved: bool
+    out: Floats
 
 
-def tables(inputs: NDArray[Any], moves: Sequence[Sequence[float]], scale: Sequence[float], offset: Sequence[float], rings: Rings) -> Tables:
-    """Tables for samples [n, ..], in which a byte of 255 stands for 1; the rest as netspec.training.preparation.Prepared has it."""
-    shape = inputs.shape[1:]
-    c, h, w = shape if len(shape) == 3 else (1, 1, int(np.prod(shape)))
-    pad = sum(width for width, _ in rings)
-    border = np.zeros((c, h + 2 * pad, w + 2 * pad), np.float32)
+def stream(lines: Sequence[Line], fields: Sequence[tuple[Floats, Floats]], moves: Sequence[Sequence[float]]) -> Stream:
+    """The numbers for some inputs and, for each field, all rows [n, width] and the staging buffer [batch, width].
+
+    Whoever loads by them keeps these arrays alive: numbers do not.
+    """
+    places = np.zeros((len(lines), 9), np.int64)
+    numbers: list[Floats] = []
+    for place, line in zip(places, lines, strict=True):
+        shape = line.samples.shape[1:]
+        c, h, w = shape if len(shape) == 3 else (1, 1, int(np.prod(shape)))
+        pad = sum(width for width, _ in line.rings)
+        bytes = line.samples.dtype == np.uint8
+        assert line.samples.flags.c_contiguous and (bytes or line.samples.dtype == np.float32)
+        begin = sum(map(len, numbers))
+        place[:] = _address(line.samples), bytes, c, h, w, pad, line.moved and len(moves) > 0, begin, _address(line.out)
+        numbers += [np.asarray(line.scale, np.float32), np.asarray(line.offset, np.float32), _border((c, h, w), pad, line.rings)]
+    rows = [(_address(source), source.shape[1], _address(out)) for source, out in fields]
+    steps = np.asarray(moves, np.float32).reshape(len(moves), DRAWS)
+    return Stream(places, np.array(rows, np.int64).reshape(-1, 3), np.concatenate(numbers), steps)
+
+
+def _address(array: NDArray[Any]) -> int:
+    return array.ctypes.data
+
+
+def _border(shape: tuple[int, int, int], pad: int, rings: Rings) -> Floats:
+    c, h, w = shape
+    border = np.zeros((c, h + 2 * pad, w + 2 * pad) if pad else 0, np.float32)
     edge = 0
     for width, value in reversed(rings):  # from the outside in, each painting over what lies within
-        border[:, edge : border.shape[1] - edge, edge : border.shape[2] - edge] = np.asarray(value, np.float32)[:, None, None]
+        if width:
+            border[:, edge : border.shape[1] - edge, edge : border.shape[2] - edge] = np.asarray(value, np.float32)[:, None, None]
         edge += width
-    unit = np.float32(255 if inputs.dtype == np.uint8 else 1)
-    rows = np.asarray(moves, np.float32).reshape(len(moves), DRAWS)
-    return Tables((c, h, w), unit, rows, np.asarray(scale, np.float32), np.asarray(offset, np.float32), pad, border.reshape(-1))
+    return border.reshape(-1)
+
+
+@intrinsic
+def _pointer(_context: Any, address: Any) -> Any:
+    """An address as a pointer, of which numba makes arrays."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+@njit
+def _bytes(address: int, size: int) -> NDArray[np.uint8]:
+    return carray(_pointer(address), (size,), np.uint8)
+
+
+@njit
+def _floats(address: int, size: int) -> Floats:
+    return carray(_pointer(address), (size,), np.float32)
 
 
 @compiled
-def load_samples(
-    source: Source,
-    tables: Tables,
-    order: NDArray[np.int64],
-    start: int,
-    seed: int,
-    epoch: int,
-    x_out: Floats,
-    y_out: Floats,
-    first: int,
-    last: int,
-) -> None:
-    """Write the samples `order[start + i]`, i in [first, last), to the rows i of `x_out` [batch, size] and `y_out` [batch, t].
+def load_samples(stream: Stream, order: NDArray[np.int64], start: int, seed: int, epoch: int, first: int, last: int) -> None:
+    """Write the samples `order[start + i]`, i in [first, last), to the rows i of the staging buffers.
 
     Rows are [c, h, w] as prepared. Sizes must agree: nothing is checked.
     """
-    shape, unit, moves, scale, offset, pad, border = tables
-    c, h, w = shape
+    for k in range(len(stream.places)):
+        place = stream.places[k]
+        c, h, w, pad = place[C], place[H], place[W], place[PAD]
+        size, out_size = c * h * w, c * (h + 2 * pad) * (w + 2 * pad)
+        moves = stream.moves if place[MOVED] else stream.moves[:0]
+        # one zero before each axis and two behind it: every neighbour of a clamped position is there
+        framed = np.zeros((h + 3) * (w + 3) if len(moves) else 0, np.float32)
+        numbers = stream.numbers[place[NUMBERS] :]
+        for i in range(first, last):
+            sample = order[start + i]
+            inverse = _inverse(moves, seed, epoch, sample)
+            out = _floats(place[OUT] + 4 * i * out_size, out_size)
+            if place[BYTES]:
+                _prepare(_bytes(place[PIXELS] + sample * size, size), np.float32(255), place, numbers, framed, inverse, out)
+            else:
+                _prepare(_floats(place[PIXELS] + 4 * sample * size, size), np.float32(1), place, numbers, framed, inverse, out)
+    for k in range(len(stream.fields)):
+        width = stream.fields[k, WIDTH]
+        for i in range(first, last):
+            row = _floats(stream.fields[k, ROWS] + 4 * order[start + i] * width, width)
+            out = _floats(stream.fields[k, INTO] + 4 * i * width, width)
+            for t in range(width):
+                out[t] = row[t]
+
+
+@njit(error_model="numpy")
+def _prepare(
+    pixels: NDArray[Any],
+    unit: np.float32,
+    place: NDArray[np.int64],
+    numbers: Floats,
+    framed: Floats,
+    inverse: tuple[np.float32, ...],
+    out: Floats,
+) -> None:
+    """One input of one sample; it is moved where there is a frame to move it in."""
+    c, h, w, pad = place[C], place[H], place[W], place[PAD]
+    scale, offset, border = numbers, numbers[c:], numbers[2 * c :]
     out_width, out_size = w + 2 * pad, (h + 2 * pad) * (w + 2 * pad)
     one, zero = np.float32(1), np.float32(0)
-    # one zero before each axis and two behind it: every neighbour of a clamped position is there
-    framed = np.zeros((h + 3) * (w + 3) if len(moves) else 0, np.float32)
-    for i in range(first, last):
-        sample = order[start + i]
-        pixels, out = source.pixels[sample], x_out[i]
-        for t in range(len(source.targets[sample])):
-            y_out[i, t] = source.targets[sample, t]
-        if pad:
-            for k in range(len(border)):
-                out[k] = border[k]
-        inverse = _inverse(moves, seed, epoch, sample)
-        for channel in range(c):
-            channel_in, channel_out = pixels[channel * h * w :], out[channel * out_size + pad * out_width + pad :]
-            if len(moves):
-                _convert(channel_in, h, w, unit, one, zero, framed[w + 4 :], w + 3)
-                _resample(framed, h, w, inverse, scale[channel], offset[channel], channel_out, out_width)
-            else:
-                _convert(channel_in, h, w, unit, scale[channel], offset[channel], channel_out, out_width)
+    if pad:
+        for k in range(len(out)):
+            out[k] = border[k]
+    for channel in range(c):
+        channel_in, channel_out = pixels[channel * h * w :], out[channel * out_size + pad * out_width + pad :]
+        if len(framed):
+            _convert(channel_in, h, w, unit, one, zero, framed[w + 4 :], w + 3)
+            _resample(framed, h, w, inverse, scale[channel], offset[channel], channel_out, out_width)
+        else:
+            _convert(channel_in, h, w, unit, scale[channel], offset[channel], channel_out, out_width)
 
 
 @njit(error_model="numpy")

@@ -22,12 +22,11 @@ from netspec.trainer.folder import BEST, LAST, RunFolder, last_checkpoint
 from netspec.trainer.lbfgs import PREFIX, Memory
 from netspec.trainer.metrics import EpochRecord, Progress, Result, RunInfo, Silent, StepRecord
 from netspec.trainer.search import Search
-from netspec.trainer.setup import check_plan, read_data, resolved, usable_plan
+from netspec.trainer.setup import check_plan, prepared_data, read_data, resolved, usable_plan
 from netspec.trainer.signals import stopping
 from netspec.trainer.state import State
 from netspec.trainer.trouble import explain
 from netspec.training.optimizers import Lbfgs
-from netspec.training.preparation import prepared
 
 POLL = 0.1
 """Seconds between two looks at a running epoch."""
@@ -74,7 +73,7 @@ class Training:
     def _compile(self) -> None:
         begin, options = time.perf_counter(), self.options
         self.net = self.model.compile("train", self.plan.batch, options.device, options.threads, self.plan.seed, target=options.target)
-        self.feed = Feed(self.net, self.plan, prepared(self.plan.prepare, self.data.train.shape))
+        self.feed = Feed(self.net, self.plan, prepared_data(self.plan, self.data))
         self.feed.warm(self.data.train, self.rates)
         self.search = Search(self.net, self.feed, self.plan.optimizer) if isinstance(self.plan.optimizer, Lbfgs) else None
         self.compile_seconds = time.perf_counter() - begin
@@ -298,6 +297,6 @@ class Training:
         """Replay the epoch's batch that was not finite in the reference and say where it began. The weights are those before its step."""
         self._save_last()
         start = batch * self.plan.batch
-        x, y = self.feed.load(self.data.train, order, start, self.state.epoch)
+        samples = self.feed.load(self.data.train, order, start, self.state.epoch)
         place = f"epoch {self.state.epoch + 1}, step {self.state.steps + 1}"
-        raise explain(self.model.trained_graph, self.plan, self.net.weights, (x, y), order[start : start + len(x)], place)
+        raise explain(self.model.trained_graph, self.plan, self.net.weights, samples, order[start : start + self.plan.batch], place)

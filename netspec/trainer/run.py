@@ -16,7 +16,7 @@ from netspec.model import Model, Net, model
 from netspec.trainer.checkpoint import Checkpoint, check_weights, load
 from netspec.trainer.feed import Counters, Feed
 from netspec.trainer.folder import BEST, LAST
-from netspec.trainer.setup import read_data, usable_plan
+from netspec.trainer.setup import prepared_data, read_data, usable_plan
 from netspec.training.preparation import prepared
 
 
@@ -44,7 +44,7 @@ class Run:
         split, samples = ("test", data.test) if data.test is not None else ("validation", data.val)
         if samples is None:
             raise UserError(f"{data.source} has neither test nor validation samples", "set some aside: `val=10%`")
-        feed = Feed(self.compile(threads, plan.batch), plan, prepared(plan.prepare, data.train.shape))
+        feed = Feed(self.compile(threads, plan.batch), plan, prepared_data(plan, data))
         counters = Counters()
         try:
             feed.evaluate(samples, samples.rows, counters).result()
@@ -69,6 +69,9 @@ class Run:
     @property
     def picture_shape(self) -> tuple[int, int, int]:
         """The shape [c, h, w] of a picture before preparation. Raises UserError for a net that does not see pictures."""
+        if len(self.model.graph.inputs) > 1 or len(self.model.net.outputs) > 1:
+            inputs, outputs = ", ".join(self.model.net.inputs), ", ".join(self.model.net.outputs)
+            raise UserError(f"{self.model.name} takes {inputs} and gives {outputs}: no single picture has a class", "call it from Python")
         shape = self.model.graph.inputs[0].type.sample
         if len(shape) != 3:
             raise UserError(f"{self.model.name} takes {list(shape)}, no pictures [c, h, w]")

@@ -8,8 +8,9 @@ from netspec.data import Dataset, check_input, check_targets, read
 from netspec.diagnostics import SpecError, UserError
 from netspec.graph.types import ShapeError
 from netspec.model import Model
+from netspec.passes.attach_loss import field_shapes, output_of
 from netspec.training import TrainPlan, problems
-from netspec.training.preparation import prepared
+from netspec.training.preparation import Prepared, prepared_inputs
 
 
 def usable_plan(model: Model) -> TrainPlan:
@@ -27,17 +28,27 @@ def usable_plan(model: Model) -> TrainPlan:
 def read_data(model: Model, plan: TrainPlan) -> Dataset:
     """The samples that a plan names, checked against the net. Relative paths start at the spec's folder. Raises UserError."""
     assert plan.data is not None
-    (term,) = plan.loss
-    (image,) = model.graph.inputs
-    data = read(plan.data, image.name, term.loss.target or "y", plan.seed, Path(model.source.file).parent)
+    graph = model.trained_graph
+    shapes = {value.name: value.type.sample for value in graph.inputs}
+    ranks = {name: len(shape) for name, shape in shapes.items()}
+    kinds = {term.target: term.loss.targets for term in plan.loss if term.field}
+    data = read(plan.data, ranks, kinds, plan.seed, Path(model.source.file).parent)
+    for name, seen in prepared_data(plan, data).items():
+        check_input(data, name, shapes[name], seen.shape)
+    wanted = field_shapes(graph, plan.loss)
+    for term in plan.loss:
+        if term.field:
+            output = graph.types[output_of(graph, term)].type.sample
+            check_targets(data, term.target, term.loss.name, term.loss.targets, wanted[term.target], output[-1])
+    return data
+
+
+def prepared_data(plan: TrainPlan, data: Dataset) -> dict[str, Prepared]:
+    """What is done to the inputs of every sample. Raises UserError where that cannot be."""
     try:
-        seen = prepared(plan.prepare, data.train.shape).shape
+        return prepared_inputs(plan.prepare, data.train.shapes)
     except ShapeError as error:
         raise UserError(error.message, error.help) from error
-    check_input(data, image.name, image.type.sample, seen)
-    output = model.trained_graph.types[term.loss.output or model.trained_graph.outputs[0]].type.sample
-    check_targets(data, term.loss.name, term.loss.targets, output)
-    return data
 
 
 def check_plan(model: Model, plan: TrainPlan, per_epoch: int) -> None:

@@ -4,12 +4,13 @@ Nothing here runs: an optimizer is its formulas, a schedule a function of the st
 """
 
 from netspec.training.declaration import Declaration
-from netspec.training.losses import Loss, Term
+from netspec.training.losses import FIELD, Loss, Term
 from netspec.training.plan import NOT_BUILT, Problem, TrainPlan, problems
 from netspec.training.quantity import Quantity
 from netspec.training.settings import SETTINGS, Setting, unknown_setting
 
 __all__ = [
+    "FIELD",
     "NOT_BUILT",
     "SETTINGS",
     "Declaration",

@@ -12,6 +12,9 @@ from netspec.training.quantity import number
 Positive = Annotated[float, above(0)]
 Natural = Annotated[float, at_least(0)]
 
+FIELD = "y"
+"""The field of the data that a loss compares with when it names no target."""
+
 
 class Loss(Declaration):
     """A mean over the batch.
@@ -89,10 +92,16 @@ class Bce(Loss):
 
 @record
 class Term:
-    """`0.3 * cross_entropy(aux1)`."""
+    """`0.3 * cross_entropy(aux1)`, and what it is known to read once it was checked against a net.
+
+    `output`: a value of the graph, None for the net's only result. `target`: a `field` of the data, else a value of the graph.
+    """
 
     scale: float
     loss: Loss
+    output: str | None = None
+    target: str = FIELD
+    field: bool = True
 
     def __str__(self) -> str:
         return str(self.loss) if self.scale == 1 else f"{number(self.scale)} * {self.loss}"

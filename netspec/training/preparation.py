@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -119,3 +120,9 @@ def prepared(steps: tuple[Preparation, ...], shape: Shape) -> Prepared:
     for step in steps:
         result = step.apply(result)
     return result
+
+
+def prepared_inputs(steps: tuple[Preparation, ...], shapes: Mapping[str, Shape]) -> dict[str, Prepared]:
+    """All steps on the inputs of these shapes. Beside pictures [c, h, w], other inputs are taken as they are. Raises ShapeError."""
+    pictures = any(len(shape) == 3 for shape in shapes.values())
+    return {name: prepared(() if pictures and len(shape) != 3 else steps, shape) for name, shape in shapes.items()}

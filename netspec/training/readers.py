@@ -24,7 +24,19 @@ Split = Annotated[int | float | None, _split]
 """Training samples set aside for validation: a number, a share, or none."""
 
 
-class Mnist5k(Declaration):
+class Samples(Declaration):
+    """Where samples come from: a field for each input of the net, and those that losses compare with."""
+
+    archive: ClassVar[bool] = False
+    """Whether it has fields by name. Else it has pictures, for the net's only input, and their classes."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """From inputs and targets to the names that the data has for them, where these are others."""
+        return {}
+
+
+class Mnist5k(Samples):
     """The bundled digits: 5,000 of MNIST's training set, 500 per class, and its official 10,000 test digits."""
 
     name: ClassVar[str] = "mnist5k"
@@ -32,7 +44,7 @@ class Mnist5k(Declaration):
     val: Split = None
 
 
-class Idx(Declaration):
+class Idx(Samples):
     """A folder of IDX files named as MNIST's, packed or not: `train-images-idx3-ubyte[.gz]`, .., `t10k-..` where there is a test set."""
 
     name: ClassVar[str] = "idx"
@@ -40,13 +52,14 @@ class Idx(Declaration):
     val: Split = None
 
 
-class Npz(Declaration):
+class Npz(Samples):
     """A NumPy archive. Further keywords say which array is which input or target: `npz("train.npz", image="x", y="labels")`.
 
     One without a keyword is read from the array of its own name.
     """
 
     name: ClassVar[str] = "npz"
+    archive: ClassVar[bool] = True
     path: str
     val: Split = None
     arrays: Annotated[tuple[tuple[str, str], ...], Rest(str)] = ()

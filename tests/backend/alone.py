@@ -24,7 +24,7 @@ from netspec.training.optimizers import Sgd
 from netspec.training.plan import TrainPlan
 from netspec.training.regularizers import L2
 from tests.backend.nets import Builder, random_net
-from tests.backend.steps import deviation, tensors_of
+from tests.backend.steps import LABEL, deviation, tensors_of
 
 PLAN = TrainPlan(
     "net",
@@ -58,7 +58,7 @@ class Training:
 
     def __post_init__(self) -> None:
         tensors = tensors_of(self.net, self.images)
-        self.given = {"image": tensors["image"].astype(np.float32), "y": tensors["label"].astype(np.float32)}
+        self.given = {"image": tensors["image"].astype(np.float32), LABEL: tensors[LABEL].astype(np.float32)}
         self.start = {weight.name: tensors[weight.name] for weight in self.net.weights}
         for name, value in self.start.items():
             self.exe.write(name, value.astype(np.float32))
@@ -87,7 +87,7 @@ def target(name: str) -> dict[str, float]:
     training = Training(net, Executable(schedule(graph, TARGETS[name], BATCH, None), 2), images)
     training.step(1)
     state = {weight.name: np.zeros(weight.type.sample) for weight in graph.weights if weight.name not in tensors}
-    after = reference.run(graph, {**tensors, **state, "y": tensors["label"]}, {"lr": 0.05, "step": 1, "N": images}, images)
+    after = reference.run(graph, {**tensors, **state}, {"lr": 0.05, "step": 1, "N": images}, images)
     moved = {name: value - training.start[name] for name, value in training.weights().items()}
     wanted = {name: after[value] - training.start[name] for name, value in graph.updates if name in training.start}
     assert N in graph.shape("image")

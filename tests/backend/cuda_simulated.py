@@ -26,6 +26,7 @@ from netspec.schedule.schedule import schedule
 from netspec.schedule.targets import TARGETS
 from netspec.syntax.parse import parse
 from tests.backend.compiled import Tensors, execute, optimised, single
+from tests.backend.steps import LABEL
 from tests.contract.harness import probed, random_tensors
 from tests.tolerances import close
 
@@ -93,7 +94,7 @@ def tensors_of(graph: Graph) -> dict[str, NDArray[np.float64]]:
         item.name: tuple(IMAGES if extent == N else int(extent) for extent in item.type.shape) for item in (*graph.inputs, *graph.weights)
     }
     made = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
-    made |= {"y": rng.integers(0, 4, IMAGES).astype(np.float64)} if "y" in made else {}
+    made |= {LABEL: rng.integers(0, 4, IMAGES).astype(np.float64)} if LABEL in made else {}
     made |= {weight.name: 0.1 + 0.1 * rng.random(shapes[weight.name]) for weight in graph.weights if weight.role == "state"}
     return single(made)
 

@@ -13,24 +13,25 @@ from netspec.bench.weights import likely_weights
 from netspec.graph.graph import Graph
 from netspec.kernels.formula import d
 from netspec.passes import run
-from netspec.passes.attach_loss import LOSS, AttachLoss, count_correct
+from netspec.passes.attach_loss import LOSS, AttachLoss, field_input
 from netspec.passes.differentiate import Differentiate
 from netspec.passes.lower import Lower
 from netspec.runtime import reference
 from netspec.schedule.layout import Order
-from netspec.training.losses import CrossEntropy, Term
+from netspec.training.losses import FIELD, CrossEntropy, Term
 from tests.backend.compiled import compiled, execute, optimised
 from tests.tolerances import TOLERANCES
 
 Tensors = dict[str, NDArray[np.float64]]
 SMOOTHING = 0.05
+LABEL = field_input(FIELD)
 SCALARS = {"seed": 11, "step": 4}
 
 
 def with_gradients(net: Graph) -> Graph:
     """Loss, correct answers and gradients, before any optimisation."""
     term = Term(1.0, CrossEntropy(label_smoothing=SMOOTHING))
-    return run(net, (AttachLoss(term, net.outputs[0], "label"), Lower(training=True), count_correct, Differentiate(LOSS)))
+    return run(net, (Lower(training=True), AttachLoss((term,)), Differentiate(LOSS)))
 
 
 def tensors_of(net: Graph, images: int, seed: int = 0) -> Tensors:
@@ -39,7 +40,7 @@ def tensors_of(net: Graph, images: int, seed: int = 0) -> Tensors:
     shape, classes = net.inputs[0].type.sample, int(net.types[net.outputs[0]].type.sample[0])
     given = {name: value.astype(np.float64) for name, value in likely_weights(net, seed).items()}
     image = random.standard_normal((images, *shape)).astype(np.float32).astype(np.float64)
-    return given | {net.inputs[0].name: image, "label": random.integers(0, classes, images).astype(np.float64)}
+    return given | {net.inputs[0].name: image, LABEL: random.integers(0, classes, images).astype(np.float64)}
 
 
 def deviation(found: Mapping[str, NDArray[np.floating]], expected: Mapping[str, NDArray[np.float64]]) -> float:
@@ -83,7 +84,7 @@ def apart_from_pytorch(net: Graph, *, images: int = 5, seed: int = 0) -> float:
         expected = reference.run(run(net, (Lower(training=False),)), tensors, batch=images)
     else:
         expected = reference.run(with_gradients(net), tensors, SCALARS, images)
-        loss = torch.nn.functional.cross_entropy(logits, theirs["label"].long(), label_smoothing=SMOOTHING)
+        loss = torch.nn.functional.cross_entropy(logits, theirs[LABEL].long(), label_smoothing=SMOOTHING)
         loss.backward()
         found |= {LOSS: loss.detach().numpy().reshape(1), **{d(name): grad(theirs[name]) for name in trained}}
     largest = max((float(np.abs(expected[d(name)]).max()) for name in trained), default=0.0)

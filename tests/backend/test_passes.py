@@ -34,7 +34,7 @@ from netspec.training.optimizers import Adam, AdamW, Optimizer, Sgd
 from netspec.training.plan import TrainPlan
 from netspec.training.regularizers import L2
 from tests.backend.nets import Builder
-from tests.backend.steps import tensors_of
+from tests.backend.steps import LABEL, tensors_of
 
 n, c, h, w = axes(n=N, c=3, h=4, w=5)
 x, y, z, out = map(Tensor, ("x", "y", "z", "out"))
@@ -292,9 +292,9 @@ def test_five_steps_are_pytorchs(optimizer: Optimizer, decay: float, theirs: obj
     step = theirs(torch, decayed)  # pyright: ignore[reportCallIssue]
     others = [value for name, value in parameters.items() if not (name.endswith("weight") or not decay)]
     rest = theirs(torch, [{"params": others, "weight_decay": 0.0}]) if others else None  # pyright: ignore[reportCallIssue]
-    label = torch.tensor(tensors["label"]).long()
+    label = torch.tensor(tensors[LABEL]).long()
     for number in range(1, 6):
-        given = {"image": tensors["image"] * number, "y": tensors["label"]}
+        given = {"image": tensors["image"] * number, LABEL: tensors[LABEL]}
         values = reference.run(graph, {**state, **given}, {"lr": optimizer.lr, "step": number})
         state = {name: values[value] for name, value in graph.updates}
         first, second = (parameters[f"{node.name}.weight"] for node in net.layers if node.weights)
@@ -320,7 +320,7 @@ def test_a_step_that_is_not_finite_changes_nothing(spoilt: float) -> None:
     tensors = tensors_of(net, images)
     for item in net.weights:
         exe.write(item.name, tensors[item.name].astype(np.float32))
-    given = {"image": tensors["image"].astype(np.float32), "y": tensors["label"].astype(np.float32)}
+    given = {"image": tensors["image"].astype(np.float32), LABEL: tensors[LABEL].astype(np.float32)}
     exe.run(given, images, {"lr": 0.01, "step": 1})
     before = {item.name: exe.read(item, item.type.sample) for item in graph.weights}
     assert all(np.isfinite(value).all() and value.any() for value in before.values())
@@ -347,12 +347,11 @@ def test_every_prefix_of_the_pipeline_keeps_the_values(count: int) -> None:
     graph = net.graph("net")
     before = run(graph, gradient_passes())
     after = run(before, OPTIMISE[:count])
-    same_outputs(before, after, {**tensors_of(graph, 3), "y": tensors_of(graph, 3)["label"]})
-    assert gradient_graph(graph, Term(1.0, CrossEntropy())).outputs == before.outputs
+    same_outputs(before, after, tensors_of(graph, 3))
+    assert gradient_graph(graph, (Term(1.0, CrossEntropy()),)).outputs == before.outputs
 
 
 def gradient_passes() -> tuple[Pass, ...]:
-    from netspec.passes.attach_loss import AttachLoss, count_correct
+    from netspec.passes.attach_loss import AttachLoss
 
-    term = Term(1.0, CrossEntropy())
-    return lambda graph: AttachLoss(term, graph.outputs[0], "y")(graph), Lower(training=True), count_correct, Differentiate(LOSS)
+    return Lower(training=True), AttachLoss((Term(1.0, CrossEntropy()),)), Differentiate(LOSS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netspec.compiler import TARGET, curvature_graph, training_graph
+from netspec.compiler import curvature_graph, training_graph
 from netspec.graph.graph import Graph
 from netspec.runtime import reference
 from netspec.runtime.build import build
@@ -25,7 +25,7 @@ from netspec.training.plan import TrainPlan
 from netspec.training.regularizers import L2, MaxNorm
 from tests.backend.compiled import compiled, execute
 from tests.backend.nets import Builder
-from tests.backend.steps import tensors_of
+from tests.backend.steps import LABEL, tensors_of
 from tests.tolerances import close
 
 BATCH, IMAGES = 16, 11
@@ -60,7 +60,7 @@ def after(graph: Graph, tensors: Tensors, batches: Iterator[tuple[Tensors, Mappi
     """All that outlives a step, after these batches, in float64."""
     kept = {item.name: tensors.get(item.name, np.zeros(item.type.sample)) for item in graph.weights}
     for external, scalars in batches:
-        found = reference.run(graph, {**kept, **external}, scalars, len(external[TARGET]))
+        found = reference.run(graph, {**kept, **external}, scalars, len(external[LABEL]))
         kept = kept | {name: found[value] for name, value in graph.updates}
     return kept
 
@@ -71,7 +71,7 @@ def batches(tensors: Tensors, parts: int) -> Iterator[tuple[Tensors, dict[str, f
     for step in range(1, 4):
         for k, (start, end) in enumerate(pairwise(bounds)):
             told = {"share": (end - start) / IMAGES, "first": float(k == 0), "last": float(k == parts - 1)}
-            external = {"image": tensors["image"][start:end] * step, TARGET: tensors["label"][start:end]}
+            external = {"image": tensors["image"][start:end] * step, LABEL: tensors[LABEL][start:end]}
             yield external, {"lr": 0.05, "step": step, "seed": 1, **told}
 
 
@@ -92,7 +92,7 @@ def test_three_steps(name: str, executables: dict[str, Executable]) -> None:
         exe.write(weight.name, tensors[weight.name].astype(np.float32))
     for external, scalars in batches(tensors, parts):
         given = {key: np.ascontiguousarray(value, np.float32) for key, value in external.items()}
-        exe.run(given, len(external[TARGET]), scalars)
+        exe.run(given, len(external[LABEL]), scalars)
     for weight in graph.weights:
         close(exe.read(weight, weight.type.sample), expected[weight.name], f"{name}: {weight.name}", factor=10)
 
@@ -108,7 +108,6 @@ def test_second_derivatives(order: Order) -> None:
     graph = curvature_graph(small, replace(plan(Sdlm()), loss=(Term(1.0, MapRbf()),)))
     tensors = tensors_of(small, IMAGES)
     tensors |= {item.name: np.ones(item.type.sample) for item in graph.weights if item.name not in tensors}
-    tensors[TARGET] = tensors["label"]
     exe = compiled(graph, order, BATCH)
     for first in (1.0, 0.0):
         scalars = {"share": 0.5, "first": first}
@@ -157,7 +156,7 @@ def test_limits_are_pytorchs(name: str) -> None:
     x = functional.linear(torch.tensor(external["image"]).flatten(1), weights["dense1.weight"])
     x = functional.batch_norm(x, None, None, weights["bn2.scale"], weights["bn2.shift"], True).tanh()
     logits = functional.linear(x, weights["dense4.weight"], weights["dense4.bias"])
-    functional.cross_entropy(logits, torch.tensor(external[TARGET]).long()).backward()
+    functional.cross_entropy(logits, torch.tensor(external[LABEL]).long()).backward()
     if name == "clip_norm":
         torch.nn.utils.clip_grad_norm_(weights.values(), 0.05)
     if name == "clip_value":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.compiler import TARGET, curvature_graph, gradient_graph
+from netspec.compiler import curvature_graph, gradient_graph
 from netspec.graph.graph import Graph, Node
 from netspec.graph.types import ZEROS, Computation, Layer, Shape, TensorType, Value, Weight, batched
 from netspec.kernels.affine import N, axes
@@ -15,14 +15,15 @@ from netspec.training.losses import CrossEntropy, Loss, MapRbf, Mse, Term
 from netspec.training.optimizers import Sdlm
 from netspec.training.plan import TrainPlan
 from tests.backend.nets import Builder
+from tests.backend.steps import LABEL
 
 Array = NDArray[np.float64]
 IMAGES = 5
 
 
-def measured(net: Graph, loss: Loss, tensors: dict[str, Array]) -> dict[str, Array]:
-    """What the graph computes, by weight."""
-    plan = TrainPlan("net", loss=(Term(1.0, loss),), optimizer=Sdlm(), epochs=1)
+def measured(net: Graph, loss: Loss, tensors: dict[str, Array], *scales: float) -> dict[str, Array]:
+    """What the graph computes, by weight, for the loss or, given scales, for the sum of it times each."""
+    plan = TrainPlan("net", loss=tuple(Term(scale, loss) for scale in scales or (1.0,)), optimizer=Sdlm(), epochs=1)
     graph = curvature_graph(net, plan)
     zeros = {item.name: np.zeros(item.type.sample) for item in graph.weights if item.name not in tensors}
     found = reference.run(graph, tensors | zeros, {}, IMAGES)
@@ -32,7 +33,7 @@ def measured(net: Graph, loss: Loss, tensors: dict[str, Array]) -> dict[str, Arr
 def drawn(net: Graph, target: Array) -> dict[str, Array]:
     random = np.random.default_rng(0)
     weights = {item.name: random.standard_normal(item.type.sample) for item in net.weights}
-    return weights | {"image": random.standard_normal((IMAGES, *net.inputs[0].type.sample)), TARGET: target}
+    return weights | {"image": random.standard_normal((IMAGES, *net.inputs[0].type.sample)), LABEL: target}
 
 
 def test_a_net_of_two_layers_by_hand() -> None:
@@ -52,6 +53,8 @@ def test_a_net_of_two_layers_by_hand() -> None:
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-10, err_msg=name)
+    for name, value in measured(net, Mse(), tensors, 0.5, 2.0).items():
+        np.testing.assert_allclose(value, 2.5 * found[name], rtol=1e-10, err_msg=name)
 
 
 def test_shared_weights_add_up_over_their_places() -> None:
@@ -114,7 +117,7 @@ def test_it_is_the_whole_second_derivative_of_the_last_layer() -> None:
     builder.add("dense", builder.add("flatten", "image"), units=4)
     net = builder.graph("net")
     tensors = drawn(net, np.array([0.0, 1.0, 2.0, 3.0, 1.0]))
-    found, graph, step = measured(net, CrossEntropy(), tensors), gradient_graph(net, Term(1.0, CrossEntropy())), 1e-5
+    found, graph, step = measured(net, CrossEntropy(), tensors), gradient_graph(net, (Term(1.0, CrossEntropy()),)), 1e-5
     for place in ((0, 0), (3, 2), (1, 5)):
         slopes = []
         for sign in (1, -1):

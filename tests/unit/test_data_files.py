@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.data import read
+from netspec.data import Kind, read
 from netspec.data.idx import read_folder, read_idx
 from netspec.data.npz import read_npz
 from netspec.diagnostics import UserError
@@ -29,6 +29,10 @@ PIXELS = np.arange(5 * 3 * 4, dtype=np.uint8).reshape(5, 3, 4)
 CLASSES = np.array([0, 1, 2, 1, 0], dtype=np.uint8)
 
 
+IMAGE: dict[str, int] = {"image": 3}
+LABELS: dict[str, Kind] = {"y": "classes"}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(PIXELS)))
@@ -39,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_idx_files(folder: Path) -> None:
-    data = read(Idx(folder=folder.name), "image", "y", 0, folder.parent)
-    np.testing.assert_array_equal(data.train.inputs, PIXELS[:, np.newaxis])
-    np.testing.assert_array_equal(data.train.targets, CLASSES)
-    assert data.train.targets.dtype == np.int64
+    data = read(Idx(folder=folder.name), IMAGE, LABELS, 0, folder.parent)
+    np.testing.assert_array_equal(data.train.inputs["image"], PIXELS[:, np.newaxis])
+    np.testing.assert_array_equal(data.train.targets["y"], CLASSES)
+    assert data.train.targets["y"].dtype == np.int64
     assert data.test is not None and len(data.test) == 2
     assert data.val is None
 
@@ -119,7 +123,7 @@ def test_a_header_beyond_what_the_packed_bytes_can_hold(tmp_path: Path) -> None:
 def test_errors_of_a_folder(folder: Path) -> None:
     def fails(words: str) -> None:
         with pytest.raises(UserError, match=words):
-            read_folder(folder, None, 0, "digits")
+            read_folder(folder, "image", ["y"], None, 0, "digits")
 
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(CLASSES[:4]))
     fails("train-labels-idx1-ubyte has 4 labels, train-images-idx3-ubyte.gz 5 images")
@@ -135,12 +139,12 @@ def test_errors_of_a_folder(folder: Path) -> None:
 
 def test_missing_folders_and_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
-        read(Idx(folder="nowhere"), "image", "y", 0, tmp_path)
+        read(Idx(folder="nowhere"), IMAGE, LABELS, 0, tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="not a folder"):
-        read(Idx(folder="file"), "image", "y", 0, tmp_path)
+        read(Idx(folder="file"), IMAGE, LABELS, 0, tmp_path)
     with pytest.raises(UserError, match="no such file"):
-        read(Npz(path="nowhere.npz"), "image", "y", 0, tmp_path)
+        read(Npz(path="nowhere.npz"), IMAGE, LABELS, 0, tmp_path)
     with pytest.raises(UserError, match="cannot be read"):
         read_idx(tmp_path)
 
@@ -152,14 +156,14 @@ def test_an_archive(tmp_path: Path) -> None:
         path, pictures=PIXELS, labels=CLASSES.astype(np.int16), pictures_test=PIXELS[:2], labels_test=CLASSES[:2], columns=columns
     )
     reader = Npz(path="a.npz", image="pictures", y="labels")
-    data = read(reader, "image", "y", 0, tmp_path)
-    np.testing.assert_array_equal(data.train.inputs, PIXELS[:, np.newaxis])
-    np.testing.assert_array_equal(data.train.targets, CLASSES)
+    data = read(reader, IMAGE, LABELS, 0, tmp_path)
+    np.testing.assert_array_equal(data.train.inputs["image"], PIXELS[:, np.newaxis])
+    np.testing.assert_array_equal(data.train.targets["y"], CLASSES)
     assert data.test is not None and len(data.test) == 2
-    whole = read_npz(path, "columns", None, val=None, seed=0, source="a.npz")
-    np.testing.assert_array_equal(whole.train.inputs, columns[:, np.newaxis])
-    assert whole.train.inputs.dtype == np.float32
-    assert whole.train.targets is None and whole.test is None
+    whole = read_npz(path, {}, {"columns": 3}, {}, val=None, seed=0, source="a.npz")
+    np.testing.assert_array_equal(whole.train.inputs["columns"], columns[:, np.newaxis])
+    assert whole.train.inputs["columns"].dtype == np.float32
+    assert not whole.train.targets and whole.test is None
 
 
 def archive(**members: bytes) -> bytes:
@@ -211,7 +215,7 @@ def test_a_broken_archive(tmp_path: Path, case: str) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(content)
     with pytest.raises(UserError, match=words) as caught:
-        read_npz(path, "image", None, val=None, seed=0, source="a.npz")
+        read_npz(path, {}, IMAGE, {}, val=None, seed=0, source="a.npz")
     assert str(path) in caught.value.message
 
 
@@ -221,7 +225,7 @@ def test_an_archive_truncated_anywhere(tmp_path: Path) -> None:
     for size in range(0, len(content), 7):
         path.write_bytes(content[:size])
         with pytest.raises(UserError):
-            read_npz(path, "image", "y", val=None, seed=0, source="a.npz")
+            read_npz(path, {}, IMAGE, LABELS, val=None, seed=0, source="a.npz")
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
@@ -231,19 +235,35 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     assert forged != content
     path.write_bytes(forged)
     with pytest.raises(UserError, match="more than its"):
-        read_npz(path, "image", None, val=None, seed=0, source="a.npz")
+        read_npz(path, {}, IMAGE, {}, val=None, seed=0, source="a.npz")
 
 
 def test_entries_must_match_in_number(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, image=PIXELS, y=CLASSES[:4])
     with pytest.raises(UserError, match="`y` has 4 entries, `image` 5"):
-        read_npz(path, "image", "y", val=None, seed=0, source="a.npz")
+        read_npz(path, {}, IMAGE, LABELS, val=None, seed=0, source="a.npz")
+
+
+def test_an_archive_of_several_inputs_and_fields(tmp_path: Path) -> None:
+    """Sequences stay sequences, a number for each sample is a vector of one; bytes in the form of pictures stand for [0, 1]."""
+    steps, ages = np.zeros((5, 7, 2), np.float64), np.arange(5, dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", p=PIXELS, steps=steps, age=ages, same=ages % 2, mask=PIXELS, value=ages / 2)
+    reader = Npz(path="a.npz", image="p")
+    ranks = {"image": 3, "steps": 2, "age": 1}
+    data = read(reader, ranks, {"same": "values", "mask": "values", "value": "values"}, 0, tmp_path).train
+    assert data.shapes == {"image": (1, 3, 4), "steps": (7, 2), "age": (1,)}
+    assert [array.dtype for array in data.inputs.values()] == [np.uint8, np.float32, np.uint8]
+    np.testing.assert_array_equal(data.targets["same"], ages % 2)
+    np.testing.assert_array_equal(data.targets["mask"], PIXELS / np.float32(255))
+    np.testing.assert_array_equal(data.targets["value"], ages / np.float32(2))
+    with pytest.raises(UserError, match="no array `imge`"):
+        read(Npz(path="a.npz"), {"imge": 3}, {}, 0, tmp_path)
 
 
 def test_the_bundled_digits() -> None:
-    data = read(Mnist5k(val=500), "image", "y", 7)
+    data = read(Mnist5k(val=500), IMAGE, LABELS, 7)
     assert (len(data.train), data.val and len(data.val), data.test and len(data.test)) == (4500, 500, 10000)
-    assert data.train.shape == (1, 28, 28)
-    assert np.bincount(data.train.targets).tolist() == [500] * 10
+    assert data.train.shapes == {"image": (1, 28, 28)}
+    assert np.bincount(data.train.targets["y"]).tolist() == [500] * 10
     assert data.fingerprint == "f1b38ab7fe7398866e2b43151d7667f7c4b7db4bf2a5745412157f11cde2ad7b"

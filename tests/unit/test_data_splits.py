@@ -16,7 +16,7 @@ from netspec.diagnostics import UserError
 
 def samples(labels: np.ndarray) -> Samples:
     inputs = np.arange(len(labels) * 4, dtype=np.uint8).reshape(-1, 1, 2, 2)
-    return Samples(inputs, labels, np.arange(len(labels), dtype=np.int64))
+    return Samples({"image": inputs}, {"y": labels}, np.arange(len(labels), dtype=np.int64))
 
 
 def digits(*labels: int, val: int | float | None = None, seed: int = 0) -> Dataset:
@@ -48,7 +48,7 @@ def test_a_share_and_another_seed() -> None:
 
 
 def test_targets_that_are_no_classes_are_split_at_random() -> None:
-    whole = Samples(np.zeros((10, 3), np.float32), np.zeros((10, 2), np.float32), np.arange(10, dtype=np.int64))
+    whole = Samples({"x": np.zeros((10, 3), np.float32)}, {"y": np.zeros((10, 2), np.float32)}, np.arange(10, dtype=np.int64))
     data = dataset("values", whole, None, 3, 0)
     assert data.val is not None and len(data.val) == 3
     assert sorted([*data.train.rows, *data.val.rows]) == list(range(10))
@@ -74,9 +74,9 @@ def test_a_fingerprint_sees_contents_types_and_shapes() -> None:
     marks = {digits(0, 1, 2).fingerprint, digits(0, 1, 3).fingerprint}
     train = samples(np.array([0, 1, 2], dtype=np.int64))
     for other in (
-        replace(train, inputs=train.inputs.astype(np.float32)),
-        replace(train, inputs=train.inputs.reshape(3, 1, 4, 1)),
-        replace(train, targets=None),
+        replace(train, inputs={"image": train.inputs["image"].astype(np.float32)}),
+        replace(train, inputs={"image": train.inputs["image"].reshape(3, 1, 4, 1)}),
+        replace(train, targets={}),
     ):
         marks.add(dataset("x", other, None, None, 0).fingerprint)
     assert len(marks) == 5
@@ -97,27 +97,25 @@ def test_a_fingerprint_sees_contents_types_and_shapes() -> None:
 )
 def test_labels_beyond_the_net(labels: tuple[int, ...], classes: int, words: str) -> None:
     with pytest.raises(UserError) as caught:
-        check_targets(digits(*labels), "cross_entropy", "classes", (classes,))
+        check_targets(digits(*labels), "y", "cross_entropy", "classes", (), classes)
     assert words in str(caught.value)
 
 
 def test_labels_of_every_split_are_checked() -> None:
     whole = dataset("digits", samples(np.array([0, 1], dtype=np.int64)), samples(np.array([0, 5], dtype=np.int64)), None, 0)
     with pytest.raises(UserError, match="the first is test sample 1, class 5"):
-        check_targets(whole, "cross_entropy", "classes", (2,))
-    check_targets(whole, "cross_entropy", "classes", (6,))
+        check_targets(whole, "y", "cross_entropy", "classes", (), 2)
+    check_targets(whole, "y", "cross_entropy", "classes", (), 6)
 
 
 def test_targets_of_the_wrong_kind() -> None:
-    values = Samples(np.zeros((4, 3), np.float32), np.zeros((4, 2), np.float32), np.arange(4, dtype=np.int64))
+    values = Samples({"x": np.zeros((4, 3), np.float32)}, {"y": np.zeros((4, 2), np.float32)}, np.arange(4, dtype=np.int64))
     data = dataset("values", values, None, None, 0)
     with pytest.raises(UserError, match="needs one class number per sample, values has float32"):
-        check_targets(data, "cross_entropy", "classes", (2,))
+        check_targets(data, "y", "cross_entropy", "classes", (), 2)
     with pytest.raises(UserError, match=r"an output \[3\] with targets \[2\]"):
-        check_targets(data, "mse", "values", (3,))
-    check_targets(data, "mse", "values", (2,))
-    with pytest.raises(UserError, match="has no target for `mse`"):
-        check_targets(dataset("x", replace(values, targets=None), None, None, 0), "mse", "values", (2,))
+        check_targets(data, "y", "mse", "values", (3,), 3)
+    check_targets(data, "y", "mse", "values", (2,), 2)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +139,6 @@ def test_splits_that_hold_nothing() -> None:
         check_sizes(digits(0, 1, 1, val=3), 3)
     with pytest.raises(UserError, match="sets no sample aside"):
         check_sizes(digits(0, 1, 1, val=0.1), 0.1)
-    other = replace(samples(np.zeros(3, np.int64)), inputs=np.zeros((3, 1, 5, 5), np.uint8))
+    other = replace(samples(np.zeros(3, np.int64)), inputs={"image": np.zeros((3, 1, 5, 5), np.uint8)})
     with pytest.raises(UserError, match=r"training samples are \[1, 2, 2\], test samples \[1, 5, 5\]"):
         check_sizes(dataset("digits", samples(np.zeros(3, np.int64)), other, None, 0), None)

@@ -72,9 +72,15 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"schedule": "warmup(2 epochs) -> cosine(7 epochs)"}, "E0301", "schedule = warmup(2 epochs) -> cosine(7 epochs)"),
         ({"schedule": "warmup(2) -> cosine"}, "E0106", "2"),
         ({"regularize": 'l2(0.1, on="f9")'}, "E0303", 'regularize = l2(0.1, on="f9")'),
-        ({"loss": "cross_entropy(g)"}, "E0102", "cross_entropy"),
-        ({"loss": "cross_entropy(c)"}, "E0302", "cross_entropy"),
-        ({"loss": "cross_entropy + mse"}, "E0601", "cross_entropy + mse"),
+        ({"loss": "cross_entropy(g)"}, "E0102", "cross_entropy(g)"),
+        ({"loss": "cross_entropy(c)"}, "E0302", "cross_entropy(c)"),
+        ({"loss": "cross_entropy + mse"}, "E0302", "mse"),
+        ({"loss": "cross_entropy + 0.3 * mse(f, z)"}, "E0102", "mse(f, z)"),
+        ({"loss": "cross_entropy - mse(c, x) / 2"}, "E0302", "mse(c, x)"),
+        ({"loss": "cross_entropy(f, x)"}, "E0302", "cross_entropy(f, x)"),
+        ({"loss": "yes * cross_entropy"}, "E0307", "yes"),
+        ({"loss": "cross_entropy + 3"}, "E0307", "3"),
+        ({"data": 'npz("a.npz", y="same", z="b")'}, "E0308", 'z="b"'),
         ({"rates": "[times(0.1)]"}, "E0601", "rates"),
         ({"weights": 'load("a.safetensors")'}, "E0601", "weights"),
         ({"data": "mnist5k()", "schedule": "plateau()"}, "E0306", "schedule = plateau()"),
@@ -82,7 +88,7 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"optimizer": "lbfgs()", "clip": "norm(1)"}, "E0306", "clip = norm(1)"),
         ({"optimizer": "lbfgs()", "accumulate": "2"}, "E0306", "accumulate = 2"),
         ({"clip": "norm(0)"}, "E0106", "0"),
-        ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy"),
+        ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy(class_weights=[1, 2])"),
         ({"data": "mnist5k()", "stop": 'patience(5 epochs, on="val.accuracy")'}, "E0306", 'stop = patience(5 epochs, on="val.accuracy")'),
     ],
 )
@@ -132,7 +138,23 @@ def test_a_loss_names_one_of_several_outputs_by_any_address() -> None:
     assert only_error(text + "\n" + block()).code == "E0304"
     found = sound(text + "\n" + block(loss="cross_entropy(p)")).plan
     assert found is not None
-    assert found.loss[0].loss.output == "p"
+    assert (found.loss[0].output, found.loss[0].target, found.loss[0].field) == ("p", "y", True)
+
+
+def test_a_sum_of_weighted_terms_and_what_they_read() -> None:
+    """A field that the reader names comes first, then an input, then a label; of an archive, what is none of them is a field too."""
+    text = "net N {\n input x[4]\n input u[3]\n a: from x -> dense(3) -> relu\n b: dense(3)\n from a -> add(b)\n}\n"
+    loss = "mse(a, b) - 0.5 * (mse(b, u) + mse(target=z) / 2) + -mse(a, v) * 2"
+    found = sound(text + block(data='npz("d.npz", b="c", z="d")', loss=loss)).plan
+    assert found is not None
+    terms = [(term.scale, term.output, term.target, term.field) for term in found.loss]
+    assert terms == [(1, "a.relu.0", "b", True), (-0.5, "b", "u", False), (-0.25, "add.0", "z", True), (-2, "a.relu.0", "v", True)]
+
+
+def test_pictures_for_one_input_alone() -> None:
+    text = NET.replace("input x[1, 28, 28]", "input x[1, 28, 28]\n  input u[1, 28, 28]").replace("  c:", "  c: from x ->") + block()
+    error = only_error(text)
+    assert (error.code, at(error, text)) == ("E0308", "data = mnist5k(val=10%)")
 
 
 def test_a_block_serves_aliases_that_have_none_of_their_own() -> None:

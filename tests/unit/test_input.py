@@ -14,28 +14,35 @@ import numpy as np
 import pytest
 
 from netspec.kernels.random import key, uniform
-from netspec.runtime.input import DRAWS, STREAM, Source, Tables, load_samples, source, tables
+from netspec.runtime.input import DRAWS, STREAM, Line, load_samples, stream
 from netspec.training.augmentation import Augmentation, Hflip, Rotate, Shift, Zoom
 from netspec.training.preparation import Normalize, Pad, Preparation, Range, prepared
 
 
-def setup(inputs: np.ndarray, augment: Sequence[Augmentation] = (), prepare: Sequence[Preparation] = ()) -> tuple[Source, Tables]:
-    steps = prepared(tuple(prepare), inputs.shape[1:])
-    targets = np.arange(len(inputs), dtype=np.int64)
-    rows = [step.move().row() for step in augment]
-    return source(inputs, targets), tables(inputs, rows, steps.scale, steps.offset, steps.rings)
+class Setup:
+    """A loader of one input and one field, with its staging buffers `x` and `y` for all samples."""
+
+    def __init__(self, inputs: np.ndarray, augment: Sequence[Augmentation] = (), prepare: Sequence[Preparation] = ()) -> None:
+        steps = prepared(tuple(prepare), inputs.shape[1:])
+        self.shape, self.inputs = steps.shape, np.ascontiguousarray(inputs)
+        self.x = np.full((len(inputs), int(np.prod(steps.shape))), np.nan, np.float32)
+        self.y, self.rows = np.full((len(inputs), 1), np.nan, np.float32), np.arange(len(inputs), dtype=np.float32)[:, None]
+        line = Line(self.inputs, steps.scale, steps.offset, steps.rings, inputs.ndim == 4, self.x)
+        self.stream = stream([line], [(self.rows, self.y)], [step.move().row() for step in augment])
+
+    def load(self, order: np.ndarray, start: int = 0, seed: int = 7, epoch: int = 3, first: int = 0, last: int | None = None) -> np.ndarray:
+        load_samples(self.stream, order, start, seed, epoch, first, len(order) if last is None else last)
+        return self.x
 
 
 def run(
     inputs: np.ndarray, augment: Sequence[Augmentation] = (), prepare: Sequence[Preparation] = (), seed: int = 7, epoch: int = 3
 ) -> np.ndarray:
     """All samples, in order, as pictures."""
-    given, how = setup(inputs, augment, prepare)
-    shape = prepared(tuple(prepare), inputs.shape[1:]).shape
-    x, y = np.full((len(inputs), int(np.prod(shape))), np.nan, np.float32), np.full((len(inputs), 1), np.nan, np.float32)
-    load_samples(given, how, np.arange(len(inputs)), 0, seed, epoch, x, y, 0, len(inputs))
-    np.testing.assert_array_equal(y[:, 0], np.arange(len(inputs)))
-    return x.reshape(-1, *shape)
+    made = Setup(inputs, augment, prepare)
+    x = made.load(np.arange(len(inputs)), seed=seed, epoch=epoch)
+    np.testing.assert_array_equal(made.y[:, 0], np.arange(len(inputs)))
+    return x.reshape(-1, *made.shape)
 
 
 def reference(inputs: np.ndarray, augment: Sequence[Augmentation], prepare: Sequence[Preparation], seed: int, epoch: int) -> np.ndarray:
@@ -136,11 +143,8 @@ def test_a_mirror_is_exact() -> None:
 
 
 def test_a_map_that_moves_nothing_is_exact() -> None:
-    given, how = setup(DIGITS)
-    found = np.zeros((20, 784), np.float32)
-    still = how._replace(moves=np.array([[0, 0, 1, 1, 0], [0, 0, 1, 1, 0]], np.float32))
-    load_samples(given, still, np.arange(20), 0, 1, 1, found, np.zeros((20, 1), np.float32), 0, 20)
-    np.testing.assert_array_equal(found.reshape(DIGITS.shape), DIGITS / np.float32(255))
+    made = Setup(DIGITS, (Shift(pixels=0), Rotate(angle=0)))
+    np.testing.assert_array_equal(made.load(np.arange(20)).reshape(DIGITS.shape), DIGITS / np.float32(255))
 
 
 def test_what_comes_from_outside_is_zero() -> None:
@@ -159,46 +163,52 @@ def test_draws_follow_the_sample_the_epoch_the_seed_and_the_step() -> None:
     assert not np.array_equal(base, run(same, chain, epoch=4))
     assert not np.array_equal(base, run(same, chain, seed=8))
     np.testing.assert_array_equal(base, run(same, chain))
-    given, how = setup(same, chain)
-    x, y = np.zeros((6, 784), np.float32), np.zeros((6, 1), np.float32)
-    load_samples(given, how, np.array([5, 3, 1, 0, 2, 4]), 0, 7, 3, x, y, 0, 6)
-    np.testing.assert_array_equal(x.reshape(base.shape), base[[5, 3, 1, 0, 2, 4]])
+    shuffled = Setup(same, chain).load(np.array([5, 3, 1, 0, 2, 4]))
+    np.testing.assert_array_equal(shuffled.reshape(base.shape), base[[5, 3, 1, 0, 2, 4]])
 
 
-def test_evaluation_moves_nothing() -> None:
-    given, how = setup(DIGITS, (Rotate(angle=90),))
-    x = np.zeros((20, 784), np.float32)
-    load_samples(given, how.unmoved(), np.arange(20), 0, 7, 3, x, np.zeros((20, 1), np.float32), 0, 20)
-    np.testing.assert_array_equal(x.reshape(DIGITS.shape), DIGITS / np.float32(255))
+def test_several_inputs_and_fields_at_once() -> None:
+    """Bytes and floats of any shape: pictures are moved, all of a sample by the same map, and what is no picture is not."""
+    facts = RNG.normal(size=(20, 5, 2)).astype(np.float32)
+    values = RNG.normal(size=(20, 3)).astype(np.float32)
+    pictures = (DIGITS, DIGITS.astype(np.float32) / np.float32(255))
+    outs = [np.full((4, size), np.nan, np.float32) for size in (784, 900, 10, 3)]
+    plain, padded = prepared((), (1, 28, 28)), prepared((Pad(pixels=1),), (1, 28, 28))
+    lines = [
+        Line(array, how.scale, how.offset, how.rings, True, out)
+        for array, how, out in zip(pictures, (plain, padded), outs[:2], strict=True)
+    ]
+    lines.append(Line(facts, (2.0,), (1.0,), (), False, outs[2]))
+    chain = (Shift(pixels=2), Rotate(angle=20))
+    order = np.array([3, 19, 0, 7])
+    load_samples(stream(lines, [(values, outs[3])], [step.move().row() for step in chain]), order, 0, 7, 3, 0, 4)
+    moved = run(DIGITS, chain)[order]
+    np.testing.assert_array_equal(outs[0].reshape(4, 1, 28, 28), moved)
+    np.testing.assert_array_equal(outs[1].reshape(4, 1, 30, 30), np.pad(moved, ((0, 0), (0, 0), (1, 1), (1, 1))))
+    np.testing.assert_array_equal(outs[2].reshape(4, 5, 2), facts[order] * 2 + 1)
+    np.testing.assert_array_equal(outs[3], values[order])
 
 
 def test_a_part_writes_its_rows_alone() -> None:
-    given, how = setup(DIGITS, *CHAINS["moved_rings"])
     order = np.arange(20)[::-1].copy()
-    whole, parts = np.zeros((8, 1024), np.float32), np.full((8, 1024), np.nan, np.float32)
-    labels = np.zeros((8, 1), np.float32)
-    load_samples(given, how, order, 5, 7, 3, whole, labels, 0, 8)
-    assert labels[:, 0].tolist() == [14, 13, 12, 11, 10, 9, 8, 7]
-    load_samples(given, how, order, 5, 7, 3, parts, labels, 2, 5)
-    np.testing.assert_array_equal(parts[2:5], whole[2:5])
-    assert np.isnan(parts[:2]).all() and np.isnan(parts[5:]).all()
+    whole, parts = (Setup(DIGITS, *CHAINS["moved_rings"]) for _ in range(2))
+    whole.load(order, start=5, last=8)
+    assert whole.y[:8, 0].tolist() == [14, 13, 12, 11, 10, 9, 8, 7]
+    parts.load(order, start=5, first=2, last=5)
+    np.testing.assert_array_equal(parts.x[2:5], whole.x[2:5])
+    assert np.isnan(parts.x[:2]).all() and np.isnan(parts.x[5:]).all()
 
 
 def test_threads_give_the_same_bits() -> None:
-    given, how = setup(DIGITS, *CHAINS["all"])
-    one, several = np.zeros((20, 784), np.float32), np.zeros((20, 784), np.float32)
-    y = np.zeros((20, 1), np.float32)
-    load_samples(given, how, np.arange(20), 0, 7, 3, one, y, 0, 20)
+    one, several = (Setup(DIGITS, *CHAINS["all"]) for _ in range(2))
+    one.load(np.arange(20))
     cuts = [0, 3, 4, 11, 20]
-    workers = [
-        threading.Thread(target=load_samples, args=(given, how, np.arange(20), 0, 7, 3, several, y, first, last))
-        for first, last in pairwise(cuts)
-    ]
+    workers = [threading.Thread(target=several.load, args=(np.arange(20), 0, 7, 3, first, last)) for first, last in pairwise(cuts)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert one.tobytes() == several.tobytes()
+    assert one.x.tobytes() == several.x.tobytes()
 
 
 def test_a_seed_of_any_size_is_taken_modulo_its_bits() -> None:
@@ -213,9 +223,9 @@ def test_compiled_code_is_kept_in_the_private_folder(tmp_path: object) -> None:
         "assert numba.config.CACHE_DIR == before\n"
         "from netspec.runtime import input as pipeline\n"
         "import numpy as np\n"
-        "given = pipeline.source(np.zeros((1, 1, 2, 2), np.uint8), None)\n"
-        "how = pipeline.tables(np.zeros((1, 1, 2, 2), np.uint8), [], [1], [0], [])\n"
-        "load_samples(given, how, np.arange(1), 0, 0, 0, np.zeros((1, 4), np.float32), np.zeros((1, 0), np.float32), 0, 1)\n"
+        "given, out = np.zeros((1, 1, 2, 2), np.uint8), np.zeros((1, 4), np.float32)\n"
+        "how = pipeline.stream([pipeline.Line(given, [1], [0], [], True, out)], [], [])\n"
+        "load_samples(how, np.arange(1), 0, 0, 0, 0, 1)\n"
         "print(sum(load_samples.stats.cache_hits.values()), load_samples.stats.cache_path)\n"
     )
     environment = {**os.environ, "NETSPEC_CACHE": f"{tmp_path}/cache"}
