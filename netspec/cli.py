@@ -30,11 +30,12 @@ def train(given: Namespace) -> int:
     from netspec.trainer.signals import Interrupted
 
     if given.resume is not None:
-        if given.file or given.net or given.set:
-            raise UsageError("a run says itself which net it is of", "leave out FILE, `--net` and `--set` beside `--resume`")
+        if given.file or given.net or given.train or given.set:
+            raise UsageError("a run says itself which net it is of", "leave out FILE, `--net`, `--train` and `--set` beside `--resume`")
         chosen = model_of(given.resume, given.seed)
     else:
-        chosen = find_model(given.file or "LeNet5", given.net, dict(given.set), trained=True, seed=given.seed)
+        file = given.file or "LeNet5"
+        chosen = find_model(file, given.net, dict(given.set), trained=True, block=given.train, seed=given.seed)
     options = Options(
         runs=given.runs, threads=given.threads, target=given.target, max_epochs=given.max_epochs, resume=given.resume
     )  # fmt: skip
@@ -224,6 +225,7 @@ def _predict(parser: ArgumentParser) -> None:
 
 
 def _training(parser: ArgumentParser) -> None:
+    parser.add_argument("--train", metavar="NAME", help="the train block of this name: `train NET as NAME`")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="a run folder to go on with")
     parser.add_argument("--max-epochs", type=_positive, metavar="N", help="end after so many epochs")

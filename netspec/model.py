@@ -16,6 +16,7 @@ from netspec import sources
 from netspec.compiler import Terms, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
 from netspec.diagnostics import Source, SpecError, UserError
 from netspec.elaborate import CheckedNet, Setting, elaborate
+from netspec.elaborate.choice import chosen
 from netspec.graph.graph import Graph
 from netspec.graph.types import Shape, Weight
 from netspec.kernels.affine import size_of
@@ -47,33 +48,34 @@ TILED: tuple[Stage, ...] = ("infer", "evaluate")
 Code = Union[Executable, "CudaExecutable"]
 
 
-def load(path_or_text: str, net: str | None = None, **params: Setting) -> Model:
+def load(path_or_text: str, net: str | None = None, *, train: str | None = None, **params: Setting) -> Model:
     """A net of a spec, given as a path, a bundled net's name or the text itself. `params` set its parameters.
 
-    `net` chooses among several. Raises SpecError with all errors of the spec, UserError for a file or net that does not exist.
+    `net` chooses among several, `train` among its train blocks. Raises SpecError with all errors of the spec, UserError for a file, net or
+    block that does not exist.
     """
     found = sources.resolve(path_or_text)
-    return model(found.source, net or found.net, params)
+    return model(found.source, net or found.net, params, block=train)
 
 
-def find_model(file: str, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, seed: int | None = None) -> Model:
-    """A net of a path or a bundled name; `trained` prefers one that has a train block, `seed` replaces that block's. Raises as `load`."""
+def find_model(
+    file: str,
+    net: str | None,
+    params: Mapping[str, Setting],
+    *,
+    trained: bool = False,
+    block: str | None = None,
+    seed: int | None = None,
+) -> Model:
+    """A net of a path or a bundled name; `trained` and `block` as `model`, `seed` replaces that of the train block. Raises as `load`."""
     found = sources.find(file)
-    return model(found.source, net or found.net, params, trained=trained).seeded(seed)
+    return model(found.source, net or found.net, params, trained=trained, block=block).seeded(seed)
 
 
-def model(source: Source, net: str | None, params: Mapping[str, Setting], *, trained: bool = False) -> Model:
-    """The net of a source; `trained` prefers one that has a train block. Raises as `load`."""
+def model(source: Source, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, block: str | None = None) -> Model:
+    """The net of a source; `trained` prefers one that has a train block, `block` names one of these. Raises as `load`."""
     found = elaborate(parse(source.text, source.file), source, params, net=net)
-    source, nets = found.source, found.nets
-    planned = [item for item in nets if item.plan is not None]
-    candidates = planned if trained and net is None and planned else list(nets)
-    if len(candidates) == 1:
-        return Model(candidates[0], source, dict(params))
-    if not candidates:
-        raise UserError(f"{source.file} has no net to compile", "a net whose parameters all have values: `net B = A(depth=3)`")
-    what = "several nets have a `train` block" if trained and planned else "it has several nets"
-    raise UserError(f"{source.file}: {what}", f"choose one with `--net`: {', '.join(item.name for item in candidates)}")
+    return Model(chosen(found, named=net is not None, trained=trained, block=block), found.source, dict(params))
 
 
 @dataclass(frozen=True)

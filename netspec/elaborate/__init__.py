@@ -16,7 +16,7 @@ from netspec.elaborate.nets import Elaborator, Setting, addresses
 from netspec.elaborate.plans import check_plan
 from netspec.elaborate.problems import Problems, TooMany
 from netspec.elaborate.results import CheckedNet, Elaborated, Expectation, Row
-from netspec.elaborate.train import Binder, train_blocks
+from netspec.elaborate.train import Binder, Blocks, train_blocks
 from netspec.elaborate.values import Tensor
 from netspec.syntax import tree
 from netspec.training import TrainPlan
@@ -81,7 +81,7 @@ def _elaborate_nets(
     """Fill the lists: what stands in them when there are too many errors is shown with these."""
     chosen = _chosen(work, only)
     blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
-    trained = dict(train_blocks(blocks, work.context))
+    trained = train_blocks(blocks, work.context)
     expects = [item for item in work.spec.declarations if isinstance(item, tree.Expect)]
     _check_expects(expects, work)
     for name in chosen:
@@ -121,7 +121,7 @@ def _check_expects(expects: list[tree.Expect], work: Elaborator) -> None:
             work.problems.report("E0116", f"`{name}` is a template: it has parameters without default", block.net.span, help=help)
 
 
-def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Mapping[str, tree.Train]) -> CheckedNet:
+def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Blocks) -> CheckedNet:
     net = _described(name, build, sound, work)
     as_trained = build
     if sound and work.mode.asked and (again := work.build(name, training=True)) is not None:
@@ -130,11 +130,13 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Ma
         if sound and other.graph != net.graph:
             check_names(build, as_trained, work.problems)
             net = replace(net, trained=other)
-    plan = _plan(net, work, trained)
+    plans = tuple(_plans(net, work, trained))
+    plan = plans[0] if plans else None
+    net = replace(net, plan=plan, plans=plans)
     if not sound:
-        return replace(net, plan=plan)
+        return net
     slots = len(plan.optimizer.state) + plan.accumulates if plan is not None and plan.optimizer is not None else _MOMENTUM
-    return replace(net, memory=memory(build, as_trained, slots), plan=plan)
+    return replace(net, memory=memory(build, as_trained, slots))
 
 
 def _described(name: str, build: Build, sound: bool, work: Elaborator) -> CheckedNet:
@@ -162,17 +164,20 @@ def _rows(build: Build) -> Iterator[Row]:
         )
 
 
-def _plan(net: CheckedNet, work: Elaborator, trained: Mapping[str, tree.Train]) -> TrainPlan | None:
-    """The net's own block, or that of the net it is an alias of."""
+def _plans(net: CheckedNet, work: Elaborator, trained: Blocks) -> Iterator[TrainPlan]:
+    """Of each name the net's own block, or that of the net it is an alias of; first the one without a name."""
+    found: dict[str | None, tree.Train] = {}
     name = net.name
-    while name not in trained and isinstance(item := work.file.nets.get(name), tree.Alias):
+    while True:
+        found = trained.get(name, {}) | found
+        if not isinstance(item := work.file.nets.get(name), tree.Alias):
+            break
         name = item.template.text
-    if (block := trained.get(name)) is None:
-        return None
     template = work.template(net.name)
     parameters = {formal.name.text for formal in template.formals} if template else set[str]()
     params = {key for key, item in work.file.constants.items() if isinstance(item, tree.Param)}
-    binder = Binder(block, net.name, frozenset(parameters | params), work.context)
-    before = work.problems.errors
-    plan = binder.plan()
-    return check_plan(plan, net.in_training, binder) if work.problems.errors == before else plan
+    for _, block in sorted(found.items(), key=lambda item: item[0] is not None):
+        binder = Binder(block, net.name, frozenset(parameters | params), work.context)
+        before = work.problems.errors
+        plan = binder.plan()
+        yield check_plan(plan, net.in_training, binder) if work.problems.errors == before else plan

@@ -54,6 +54,7 @@ class CheckedNet:
 
     `outputs` and `labels` lead to names of values in the graph; labels are addresses, `down[2].keep`. `ends`: the shapes with which the
     chains of its statements end. `trained`: the net as it is trained, where that is another one.
+    `plans` are its train blocks, `plan` the chosen one: that without a name, else the first.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CheckedNet:
     plan: TrainPlan | None = None
     ends: dict[Span, Shape] = field(default_factory=dict[Span, Shape])
     trained: CheckedNet | None = None
+    plans: tuple[TrainPlan, ...] = ()
 
     @property
     def in_training(self) -> CheckedNet:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from netspec.diagnostics import Diagnostic, Span, did_you_mean
+from netspec.diagnostics import Diagnostic, Label, Span, did_you_mean
 from netspec.elaborate.binding import Signature, gather, validate, words_of
 from netspec.elaborate.evaluate import evaluate, not_yet
 from netspec.elaborate.losses import weighted
@@ -78,7 +78,8 @@ class Binder:
                 self._defer(f"`{name} {{ .. }}` in a train block", item.name.span)
             elif (value := self._setting(setting, item)) is not None:
                 values[name] = value
-        return TrainPlan(self.net, None, **values, deferred=tuple(self.deferred), span=self.block.span)
+        alias = self.block.alias and self.block.alias.text
+        return TrainPlan(self.net, alias, **values, deferred=tuple(self.deferred), span=self.block.span)
 
     def _setting(self, setting: Setting, item: tree.Setting) -> Any:
         first, *others = item.values
@@ -190,16 +191,24 @@ class Binder:
         self.deferred.append(Diagnostic(NOT_BUILT, message, span, help="`check` reads it; `train` refuses the block"))
 
 
-def train_blocks(blocks: tuple[tree.Train, ...], context: Context) -> Iterator[tuple[str, tree.Train]]:
-    """The block of each net that has one of its own; further ones, and those of unknown nets, are reported."""
-    seen: set[str] = set()
+Blocks = Mapping[str, Mapping[str | None, tree.Train]]
+"""The blocks of nets by name; one that has none is under None."""
+
+
+def train_blocks(blocks: tuple[tree.Train, ...], context: Context) -> Blocks:
+    """The blocks of each net that has any of its own; two of one name, and those of unknown nets, are reported."""
+    found: dict[str, dict[str | None, tree.Train]] = {}
     for block in blocks:
-        name = block.net.text
+        name, alias = block.net.text, block.alias and block.alias.text
         if name not in context.file.nets:
             help = did_you_mean(name, list(context.file.nets))
             context.problems.report("E0116", f"unknown net `{name}`", block.net.span, help=help)
-        elif name in seen or block.alias is not None:
-            not_yet("a second `train` block of a net", block.alias or block.net, Scope(context))
-        else:
-            seen.add(name)
-            yield name, block
+            continue
+        own = found.setdefault(name, {})
+        if (other := own.get(alias)) is not None:
+            what = f"`train {name} as {alias}`" if alias else f"`train {name}`"
+            labels = [Label(other.net.span, "the first one")]
+            help = f"give it a name of its own: `train {name} as finetune`"
+            context.problems.report("E0103", f"{what} stands here twice", (block.alias or block.net).span, labels=labels, help=help)
+        own.setdefault(alias, block)
+    return found

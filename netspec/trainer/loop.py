@@ -250,6 +250,7 @@ class Training:
             "imports": dict(self.model.source.carried or ()),
             "file": str(Path(self.model.source.file).absolute()),
             "net": self.model.name,
+            "block": self.plan.alias,
             "params": {name: str(value) for name, value in self.model.params.items()},
             "plan": str(self.plan),
             "seed": self.plan.seed,

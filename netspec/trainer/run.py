@@ -93,7 +93,9 @@ def open_run(folder: Path) -> Run:
     given = {name: str(value) for name, value in params.items()}
     imports = checkpoint.metadata.get("imports")
     carried = tuple((key, str(value)) for key, value in imports.items()) if isinstance(imports, dict) else ()
-    return Run(file, model(Source(place, text, carried), net, given), checkpoint)
+    block = checkpoint.metadata.get("block")
+    source = Source(place, text, carried)
+    return Run(file, model(source, net, given, block=block if isinstance(block, str) else None), checkpoint)
 
 
 def model_of(folder: Path, seed: int | None = None) -> Model:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from elaborated import at, errors, examined, net, only_error, sound
 
+from netspec.diagnostics import UserError
+from netspec.elaborate.choice import chosen
 from netspec.training import TrainPlan
 
 NET = "net N {\n  input x[1, 28, 28]\n  c: conv(2, 3)\n  flatten\n  f: dense(10)\n}\n"
@@ -167,8 +171,51 @@ def test_a_block_serves_aliases_that_have_none_of_their_own() -> None:
 
 def test_blocks_of_unknown_nets_and_second_blocks() -> None:
     assert only_error(NET + block("M")).code == "E0116"
-    assert only_error(NET + block() + block()).code == "E0601"
-    assert only_error(NET + block() + block().replace("train N", "train N as finetune")).code == "E0601"
+    assert only_error(NET + block() + block()).code == "E0103"
+    tuned = block().replace("train N", "train N as finetune")
+    assert only_error(NET + tuned + block() + tuned).code == "E0103"
+
+
+def test_several_blocks_of_a_net() -> None:
+    """The one without a name comes first; aliases have those of their net that they have none of their own in place of."""
+    text = "net T(c) { input x[1, 28, 28]\nflatten -> dense(c) }\nnet A = T(c=10)\nnet B = T(c=10)\n"
+    tuned = {
+        name: block(name, epochs=epochs).replace(f"train {name}", f"train {name} as tune") for name, epochs in (("T", "7"), ("B", "2"))
+    }
+    found = examined(text + tuned["T"] + block("T") + tuned["B"])
+    assert not found.diagnostics
+    plans = {item.name: [(plan.net, plan.alias, plan.epochs) for plan in item.plans] for item in found.nets}
+    assert plans == {"A": [("A", None, 10), ("A", "tune", 7)], "B": [("B", None, 10), ("B", "tune", 2)]}
+    assert [item.plan and item.plan.alias for item in found.nets] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "given", "expected"),
+    [
+        ("N", {}, None),
+        ("N N:a N:b", {}, None),
+        ("N N:a N:b", {"block": "b"}, "b"),
+        ("N:a", {}, "a"),
+        ("N:a N:b", {"trained": False}, "a"),
+        ("N:a N:b", {}, "`--train`: a, b"),
+        ("N:a N:b", {"block": "aa"}, "did you mean `a`?"),
+        ("N M:a", {}, "`--net`: N, M"),
+        ("N M:a", {"block": "a"}, "a"),
+        ("N:a M:a", {"block": "a"}, "`--net`: N, M"),
+        ("", {}, "`--net`: N, M"),
+        ("", {"block": "a"}, "no `train` block is named `a`"),
+    ],
+)
+def test_which_block_is_meant(blocks: str, given: dict[str, Any], expected: str | None) -> None:
+    text = NET + NET.replace("net N", "net M")
+    for name, _, alias in (item.partition(":") for item in blocks.split()):
+        text += block(name).replace(f"train {name}", f"train {name} as {alias}" if alias else f"train {name}")
+    try:
+        net = chosen(examined(text), **{"named": False, "trained": True, "block": None} | given)
+    except UserError as error:
+        assert expected is not None and expected in str(error)
+    else:
+        assert net.plan is not None and net.plan.alias == expected
 
 
 # ── expectations ─────────────────────────────────────────────────────────────────────────────────
