@@ -11,6 +11,7 @@ from netspec.passes.drop_dead_ops import drop_dead_ops
 from netspec.passes.estimate_curvature import estimate_curvature
 from netspec.passes.fold_batchnorm import fold_batchnorm
 from netspec.passes.forward_copies import forward_copies
+from netspec.passes.freeze import Freeze, still
 from netspec.passes.fuse_epilogues import fuse_epilogues
 from netspec.passes.lower import Lower
 from netspec.passes.refine_views import refine_views
@@ -18,6 +19,7 @@ from netspec.passes.split_ops import split_ops
 from netspec.passes.winograd import Winograd
 from netspec.training.losses import Term
 from netspec.training.plan import TrainPlan
+from netspec.training.rates import frozen
 
 Terms = tuple[Term, ...]
 """The loss: what is summed up."""
@@ -33,9 +35,9 @@ def inference_graph(net: Graph, tiled: int | None = None) -> Graph:
     return run(verify(net), (*INFER, *_tiles(tiled)))
 
 
-def gradient_graph(net: Graph, terms: Terms, frozen_statistics: bool = False) -> Graph:
-    """The loss and its gradient by every trainable weight. With frozen statistics, batch norm uses its running averages."""
-    return run(verify(net), (Lower(training=not frozen_statistics), AttachLoss(terms), Differentiate(LOSS), *OPTIMISE))
+def gradient_graph(net: Graph, terms: Terms, frozen: frozenset[str] = frozenset()) -> Graph:
+    """The loss and its gradient by every trainable weight that is not frozen."""
+    return run(verify(net), (*_learning(net, frozen), AttachLoss(terms), Differentiate(LOSS), *OPTIMISE))
 
 
 def evaluation_graph(net: Graph, terms: Terms, tiled: int | None = None) -> Graph:
@@ -51,18 +53,29 @@ def evaluation_graph(net: Graph, terms: Terms, tiled: int | None = None) -> Grap
 def training_graph(net: Graph, plan: TrainPlan) -> Graph:
     """A whole step: loss, gradients, and the next value of every weight."""
     assert plan.optimizer is not None
-    update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulates)
-    return run(verify(net), (Lower(training=True), AttachLoss(plan.loss), Differentiate(LOSS), update, *OPTIMISE))
+    update = ApplyOptimizer(plan.optimizer, plan.regularize, plan.clip, plan.accumulates, plan.rates)
+    return run(verify(net), (*_learning(net, frozen_weights(net, plan)), AttachLoss(plan.loss), Differentiate(LOSS), update, *OPTIMISE))
 
 
 def curvature_graph(net: Graph, plan: TrainPlan) -> Graph:
-    """The loss of a training step and, added up over batches, its second derivative by every trainable weight."""
-    return run(verify(net), (Lower(training=True), AttachLoss(plan.loss), Differentiate(LOSS), estimate_curvature, *OPTIMISE))
+    """The loss of a training step and, added up over batches, its second derivative by every weight that is trained."""
+    steps = (*_learning(net, frozen_weights(net, plan)), AttachLoss(plan.loss), Differentiate(LOSS), estimate_curvature, *OPTIMISE)
+    return run(verify(net), steps)
 
 
-def traced_graph(net: Graph, terms: Terms) -> Graph:
-    """A training step in which every value is still there to be looked at."""
-    return run(verify(net), (Lower(training=True), AttachLoss(terms), Differentiate(LOSS), split_ops))
+def traced_graph(net: Graph, plan: TrainPlan) -> Graph:
+    """Loss and gradients of a training step in which every value is still there to be looked at."""
+    return run(verify(net), (*_learning(net, frozen_weights(net, plan)), AttachLoss(plan.loss), Differentiate(LOSS), split_ops))
+
+
+def frozen_weights(net: Graph, plan: TrainPlan | None) -> frozenset[str]:
+    """The weights that a plan does not train."""
+    return frozen(plan.rates if plan else (), (weight.name for weight in net.weights if weight.role == "trainable"))
+
+
+def _learning(net: Graph, frozen: frozenset[str]) -> tuple[Pass, ...]:
+    """A net's formulas in training, where some weights are frozen."""
+    return Lower(training=True, still=still(net, frozen)), Freeze(frozen)
 
 
 def _tiles(images: int | None) -> tuple[Pass, ...]:

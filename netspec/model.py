@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from netspec import settings as environment
 from netspec import sources
-from netspec.compiler import Terms, curvature_graph, evaluation_graph, gradient_graph, inference_graph, training_graph
+from netspec.compiler import Terms, curvature_graph, evaluation_graph, frozen_weights, gradient_graph, inference_graph, training_graph
 from netspec.diagnostics import Source, SpecError, UserError
 from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.elaborate.choice import chosen
@@ -227,7 +227,7 @@ class Net:
         return loss
 
     def gradients(self, x: Arrays, labels: Arrays | None = None) -> tuple[float, dict[str, Floats]]:
-        """The loss of a batch and its gradient by every trainable weight that it depends on, by name, in PyTorch's layout."""
+        """The loss of a batch and its gradient by every weight that is trained and that it depends on, by name, in PyTorch's layout."""
         external, count = self._batch(x, labels)
         run = self.executable("gradients")
         run.run(external, count, {"seed": self.seed, "step": self.steps + 1})
@@ -350,7 +350,8 @@ class Net:
             case "curvature":
                 return curvature_graph(self.model.trained_graph, self._plan())
             case "gradients":
-                return gradient_graph(self.model.trained_graph, self.terms)
+                graph = self.model.trained_graph
+                return gradient_graph(graph, self.terms, frozen_weights(graph, self.model.plan))
             case "evaluate":
                 return evaluation_graph(self.model.graph, self.terms, tiled)
 

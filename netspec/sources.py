@@ -158,7 +158,7 @@ class Project:
     def _contained(self, key: str) -> Path:
         try:
             base = self.folder.resolve()
-            path, root = (base / key).resolve(), _project_folder(base)
+            path, root = (base / key).resolve(), project_folder(base)
             inside, there = path.is_relative_to(root), path.is_file()
         except (OSError, ValueError, RuntimeError) as error:  # a name too long, a character that no name has, links in a circle
             raise UserError(f"`{key[:60]}` is no path that can be read: {error}") from error
@@ -175,5 +175,6 @@ def _is_library(key: str) -> bool:
     return key.startswith(f"{_STANDARD}.") and not key.endswith(".net")
 
 
-def _project_folder(folder: Path) -> Path:
+def project_folder(folder: Path) -> Path:
+    """The nearest folder at or above this one that holds `.git` or `pyproject.toml`, else this one."""
     return next((item for item in (folder, *folder.parents) if any((item / mark).exists() for mark in _MARKS)), folder)

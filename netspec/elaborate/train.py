@@ -9,16 +9,12 @@ from typing import Any
 
 from netspec.diagnostics import Diagnostic, Label, Span, did_you_mean
 from netspec.elaborate.binding import Signature, gather, validate, words_of
-from netspec.elaborate.evaluate import evaluate, not_yet
+from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.losses import weighted
 from netspec.elaborate.scope import Context, Scope
 from netspec.elaborate.values import POISON, Poison, Value, Word, is_number, show
 from netspec.syntax import tree
 from netspec.training import NOT_BUILT, SETTINGS, Declaration, Loss, Setting, Term, TrainPlan, unknown_setting
-
-LATER = frozenset({"rates", "weights"})
-"""Settings that are a part of the language and not supported yet; what else is not built is refused when the block is used."""
-
 
 _NO_WORDS: frozenset[str] = frozenset()
 
@@ -72,14 +68,12 @@ class Binder:
             if (setting := SETTINGS.get(name)) is None:
                 message, help = unknown_setting(name)
                 self.problems.report("E0307", message, item.name.span, help=help)
-            elif name in LATER:
-                not_yet(f"the setting `{name}`", item.name, self.scope)
             elif isinstance(item, tree.Group):
                 self._defer(f"`{name} {{ .. }}` in a train block", item.name.span)
             elif (value := self._setting(setting, item)) is not None:
                 values[name] = value
         alias = self.block.alias and self.block.alias.text
-        return TrainPlan(self.net, alias, **values, deferred=tuple(self.deferred), span=self.block.span)
+        return TrainPlan(self.net, alias, **values, deferred=tuple(self.deferred), span=self.block.span, spans=tuple(self.spans.items()))
 
     def _setting(self, setting: Setting, item: tree.Setting) -> Any:
         first, *others = item.values

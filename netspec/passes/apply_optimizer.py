@@ -19,8 +19,9 @@ from netspec.kernels.formula import Formula, d, each, total
 from netspec.kernels.scalar import ONE, Access, Expr, RuntimeScalar, accesses, call, minimum, replaced, select, sqrt_
 from netspec.passes.attach_loss import LOSS
 from netspec.training.clipping import Clip
-from netspec.training.optimizers import WEIGHT, Optimizer
+from netspec.training.optimizers import LR, WEIGHT, Optimizer
 from netspec.training.patterns import selected
+from netspec.training.rates import Frozen, Times, factors
 from netspec.training.regularizers import Regularizer
 
 NORMS, NORM, FINE = "train/norms", "train/norm", "train/fine"
@@ -47,6 +48,7 @@ class ApplyOptimizer:
     regularize: tuple[Regularizer, ...] = ()
     clip: Clip | None = None
     accumulated: bool = False
+    rates: tuple[Times | Frozen, ...] = ()
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph with the optimizer's state among its weights (named WEIGHT/STATE) and every update guarded."""
@@ -105,6 +107,8 @@ class ApplyOptimizer:
         old = Access(weight.name, here)
         seen = self._seen(Access(gradient, here), old, penalties)
         values = self.optimizer.update(old, seen, *(Access(item.name, here) for item in state))
+        if (factor := factors(self.rates, [weight.name])[weight.name]) != 1:
+            values = {name: replaced(value, {LR: factor * LR}) for name, value in values.items()}
         following: dict[Expr, Expr] = {}
         overwritten: set[str] = set()
         for item in state:

@@ -14,9 +14,10 @@ from netspec.kernels.scalar import Access, Expr, Random, transform
 
 @dataclass(frozen=True)
 class Lower:
-    """Replace every node by the formulas of its layer, under the graph's own names."""
+    """Replace every node by the formulas of its layer, under the graph's own names; nodes that are `still` compute as deployed."""
 
     training: bool
+    still: frozenset[str] = frozenset()
 
     def __call__(self, graph: Graph) -> Graph:
         """An op per node; all that its formulas write is visible, until later passes find that nobody looks."""
@@ -24,7 +25,7 @@ class Lower:
         updates = dict(graph.updates)
         for stream, node in enumerate(graph.layers):
             inputs = tuple(_sample(graph.shape(name)) for name in node.inputs)
-            op, changes = lowered(node, inputs, stream, updates, training=self.training)
+            op, changes = lowered(node, inputs, stream, updates, training=self.training and node.name not in self.still)
             ops.append(op)
             updates |= changes
         return replace(graph, nodes=tuple(ops), updates=tuple(updates.items()))

@@ -44,22 +44,27 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
 
 def load(path: Path) -> Checkpoint:
     """Read what `save` wrote. Raises UserError for a file that is missing, truncated, or not netspec's."""
+    tensors, metadata = read(path)
+    if not isinstance(metadata, dict):
+        raise UserError(
+            f"{path}: a safetensors file without netspec's description of the net", "a run can be opened only from what netspec saved"
+        )
+    return Checkpoint(tensors, cast("dict[str, Json]", metadata))
+
+
+def read(path: Path) -> tuple[dict[str, NDArray[Any]], object]:
+    """The arrays of a safetensors file, and netspec's description of them, None where there is none. Raises UserError."""
     try:
         described = _header(path).get("__metadata__", {}).get(_KEY)
         # copies: what the library maps into memory would change, or fault, with the file
         tensors = {name: np.array(value) for name, value in sorted(safetensors.load_file(str(path)).items())}  # pyright: ignore[reportUnknownMemberType]
-        metadata = None if described is None else json.loads(described)
+        return tensors, None if described is None else json.loads(described)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file", f"looked in {path.parent.absolute()}") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not a safetensors file: {error}", _AGAIN) from error
-    if not isinstance(metadata, dict):
-        raise UserError(
-            f"{path}: a safetensors file without netspec's description of the net", "a run can be opened only from what netspec saved"
-        )
-    return Checkpoint(tensors, cast("dict[str, Json]", metadata))
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from netspec.trainer.metrics import EpochRecord, Progress, Result, RunInfo, Sile
 from netspec.trainer.search import Search
 from netspec.trainer.setup import check_plan, prepared_data, read_data, resolved, usable_plan
 from netspec.trainer.signals import stopping
+from netspec.trainer.start import starting_weights
 from netspec.trainer.state import State
 from netspec.trainer.trouble import explain
 from netspec.training.optimizers import Lbfgs
@@ -56,12 +57,15 @@ class Training:
         self.data = read_data(model, self.plan)
         self.per_epoch = self.plan.steps_per_epoch(len(self.data.train))
         check_plan(model, self.plan, self.per_epoch)
-        self.rates = np.asarray(self.plan.rates(self.per_epoch), np.float32)
+        start = starting_weights(model, self.plan) if options.resume is None else {}
+        self.rates = np.asarray(self.plan.learning_rates(self.per_epoch), np.float32)
         self.plateau = self.plan.plateau(self.per_epoch)
         self.limit = min(len(self.rates), self.per_epoch * (options.max_epochs or len(self.rates)))
         if options.resume is None and options.runs is not None:
             parent_of_runs(options.runs, model.name)
         self._compile()
+        if start:
+            self.net.load_weights(start)
         self.state, self.counters = State(), Counters()
         self.train_seconds, self.trained_samples = 0.0, 0
         self.ended = "finished"

@@ -25,8 +25,9 @@ class Search:
     def __init__(self, net: Net, feed: Feed, settings: Lbfgs) -> None:
         self.net, self.feed, self.settings = net, feed, settings
         self.memory = Memory()
-        trained = [weight.name for weight in net.model.graph.weights if weight.role == "trainable"]
-        self.shapes = {name: shape for name, shape in net.state_shapes().items() if name in trained}
+        kept = net.state_shapes()
+        self.shapes = {weight.name: kept[weight.name] for weight in net.model.graph.weights if f"{weight.name}/sum" in kept}
+        """Those of the weights that are trained."""
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="netspec-search")
 
     def step(self, samples: Samples, epoch: int, rates: NDArray[np.float32], before: int, counters: Counters) -> Future[None]:

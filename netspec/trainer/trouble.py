@@ -33,7 +33,7 @@ def explain(
         if len(bad):
             what = "input" if len(net.inputs) == 1 and name == net.inputs[0].name else f"`{name.rpartition('/')[2]}`"
             return UserError(f"{told}: the {what} of {_samples(rows, bad)} is not finite", "look at the data, and at `prepare`")
-    graph = traced_graph(net, plan.loss)
+    graph = traced_graph(net, plan)
     tensors = {name: array.astype(np.float64) for name, array in (*batch.items(), *weights.items())}
     values = reference.run(graph, tensors, batch=count)
     for op in graph.ops:

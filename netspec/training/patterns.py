@@ -17,12 +17,13 @@ def matches(pattern: str, path: str) -> bool:
 
 def selected(paths: Iterable[str], on: Patterns = (), excluded: Patterns = ()) -> list[str]:
     """The paths that a pattern of `on` matches (all, when there is none) and none of `excluded`, in their order."""
+    return [path for path in paths if matching(path, on, excluded)]
+
+
+def matching(path: str, on: Patterns = (), excluded: Patterns = ()) -> bool:
+    """Whether a pattern of `on` matches (or there is none) and none of `excluded`."""
     wanted, unwanted = listed(on), listed(excluded)
-    return [
-        path
-        for path in paths
-        if (not wanted or any(matches(item, path) for item in wanted)) and not any(matches(item, path) for item in unwanted)
-    ]
+    return (not wanted or any(matches(item, path) for item in wanted)) and not any(matches(item, path) for item in unwanted)
 
 
 def listed(patterns: Patterns) -> tuple[str, ...]:

@@ -14,12 +14,14 @@ from netspec.training.control import Best, Last, Patience
 from netspec.training.declaration import written
 from netspec.training.losses import Term
 from netspec.training.optimizers import Optimizer
-from netspec.training.patterns import listed, selected
+from netspec.training.patterns import Patterns, listed, selected
 from netspec.training.preparation import Preparation
 from netspec.training.quantity import EPOCHS, Quantity
+from netspec.training.rates import Frozen, Times, frozen
 from netspec.training.readers import Reader
 from netspec.training.regularizers import Regularizer
 from netspec.training.schedules import AnyPhase, Plateau, Run, Step, mismatch, rates
+from netspec.training.start import Load
 
 NOT_BUILT = "E0310"
 
@@ -39,6 +41,7 @@ class TrainPlan:
     """How a net is trained. Chains and lists are in the order written. Exactly one of `epochs` and `steps` is given.
 
     `deferred`: what the block uses and this version does not build; the block is refused when it is used, with these.
+    `span` and `spans`: where the block and its settings stand.
     A plan with deferred parts may lack what they stand for: its `data`, `loss` or `optimizer` may be None.
     """
 
@@ -61,8 +64,11 @@ class TrainPlan:
     precision: str = "f32"
     stop: Patience | None = None
     save: Best | Last | None = None
+    rates: tuple[Times | Frozen, ...] = ()
+    weights: Load | None = None
     deferred: tuple[Diagnostic, ...] = ()
     span: Span | None = None
+    spans: tuple[tuple[str, Span], ...] = ()
 
     @property
     def name(self) -> str:
@@ -87,7 +93,7 @@ class TrainPlan:
         """The length of the run, where an epoch has `per_epoch` steps."""
         return Run(self.steps if self.steps is not None else (self.epochs or 0) * per_epoch, per_epoch)
 
-    def rates(self, per_epoch: int) -> list[float]:
+    def learning_rates(self, per_epoch: int) -> list[float]:
         """The learning rate of every step of the run."""
         assert self.optimizer is not None
         return rates(self.schedule, self.optimizer.lr, self.run(per_epoch))
@@ -108,7 +114,7 @@ class TrainPlan:
     def _lines(self) -> Iterator[tuple[str, str]]:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name in {"net", "alias", "deferred", "span"} or value in (None, ()):
+            if item.name in {"net", "alias", "deferred", "span", "spans"} or value in (None, ()):
                 continue
             match item.name:
                 case "augment" | "eval" | "prepare" | "schedule":
@@ -187,10 +193,28 @@ def _split_problems(plan: TrainPlan) -> Iterator[Problem]:
 
 
 def _pattern_problems(plan: TrainPlan, weights: list[str]) -> Iterator[Problem]:
-    for item in plan.regularize:
-        for pattern in (*listed(item.on), *listed(item.except_)):
+    chosen: list[tuple[str, Patterns]] = [("regularize", pattern) for item in plan.regularize for pattern in (item.on, item.except_)]
+    chosen += [("rates", pattern) for item in plan.rates for pattern in (item.on, item.except_)]
+    if plan.weights is not None:
+        chosen.append(("weights", plan.weights.except_))
+    for setting, patterns in chosen:
+        for pattern in listed(patterns):
             if not selected(weights, pattern):
-                yield Problem("E0303", "regularize", f"pattern `{pattern}` matches no parameter", _nearest_help(pattern, weights))
+                yield Problem("E0303", setting, f"pattern `{pattern}` matches no parameter", _nearest_help(pattern, weights))
+    if weights and len(frozen(plan.rates, weights)) == len(weights):
+        yield Problem("E0306", "rates", "all weights are frozen", "leave some to be trained: `frozen(except=..)`")
+    if plan.weights is not None and not plan.weights.path.endswith(".safetensors"):
+        help = "convert it: `safetensors.torch.save_file(state_dict, ..)`; a pickle may run any code when it is opened"
+        yield Problem("E0401", "weights", f"weights are read from safetensors files, not from `{plan.weights.path}`", help)
+    if plan.optimizer is not None and plan.optimizer.whole and any(isinstance(item, Times) for item in plan.rates):
+        help = "leave them out, or take an optimizer that has a learning rate"
+        yield Problem(
+            "E0306", "rates", f"`{plan.optimizer.name}` searches along one direction for all weights: none has a rate of its own", help
+        )
+    into = plan.weights and plan.weights.into
+    if into is not None and not any(name.startswith(f"{into}.") for name in weights):
+        help = _nearest_help(into, weights)
+        yield Problem("E0303", "weights", f"`into` names `{into}`, under which the net has no parameter", help)
 
 
 def _nearest_help(pattern: str, weights: list[str]) -> str:

@@ -16,9 +16,11 @@ from netspec.training.elsewhere import call_meant, setting_meant
 from netspec.training.losses import Loss
 from netspec.training.optimizers import Optimizer
 from netspec.training.preparation import Normalize, Pad, Range
+from netspec.training.rates import Frozen, Times
 from netspec.training.readers import Idx, Mnist5k, Npz
 from netspec.training.regularizers import Regularizer
 from netspec.training.schedules import Phase, Step
+from netspec.training.start import Load
 
 Form = Literal["call", "chain", "list", "sum", "whole", "word"]
 """`a(..)` · `a(..) -> b(..)`, a tuple · `[a(..), ..]`, a tuple, also of a lone call · `a(..) + 2 * b(..)`, a tuple of Term · int · word."""
@@ -29,7 +31,7 @@ class Setting:
     """One setting, a field of TrainPlan of the same name.
 
     `calls`: what may be called, built. `later`: what may be called and is not built. Of a number, `minimum`; of a number or word, `built`:
-    the only values that are built, empty for all; `words`: the words there are. `refused`: the whole setting is not built.
+    the only values that are built, empty for all; `words`: the words there are.
     """
 
     name: str
@@ -39,7 +41,6 @@ class Setting:
     minimum: int = 0
     words: tuple[str, ...] = ()
     built: tuple[object, ...] = ()
-    refused: bool = False
 
     def unknown(self, word: str) -> tuple[str, str | None]:
         """Message and help for a call or word that the setting does not know."""
@@ -100,8 +101,8 @@ _ALL = (
     Setting("stop", "call", _calls(Patience)),
     Setting("save", "call", _calls(Best, Last)),
     Setting("clip", "call", _kinds(Clip)),
-    Setting("rates", "list", {}, _words("times frozen"), refused=True),
-    Setting("weights", "call", {}, _words("load"), refused=True),
+    Setting("rates", "list", _calls(Times, Frozen)),
+    Setting("weights", "call", _calls(Load)),
 )
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in _ALL}

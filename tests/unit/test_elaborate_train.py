@@ -10,6 +10,7 @@ from elaborated import at, errors, examined, net, only_error, sound
 from netspec.diagnostics import UserError
 from netspec.elaborate.choice import chosen
 from netspec.training import TrainPlan
+from netspec.training.rates import factors
 
 NET = "net N {\n  input x[1, 28, 28]\n  c: conv(2, 3)\n  flatten\n  f: dense(10)\n}\n"
 BASE = {"data": "mnist5k(val=10%)", "loss": "cross_entropy", "optimizer": "sgd(lr=0.1)", "epochs": "10"}
@@ -85,14 +86,19 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"loss": "yes * cross_entropy"}, "E0307", "yes"),
         ({"loss": "cross_entropy + 3"}, "E0307", "3"),
         ({"data": 'npz("a.npz", y="same", z="b")'}, "E0308", 'z="b"'),
-        ({"rates": "[times(0.1)]"}, "E0601", "rates"),
-        ({"weights": 'load("a.safetensors")'}, "E0601", "weights"),
         ({"data": "mnist5k()", "schedule": "plateau()"}, "E0306", "schedule = plateau()"),
         ({"schedule": "plateau(5 epochs) -> constant(5 epochs)"}, "E0301", "schedule = plateau(5 epochs) -> constant(5 epochs)"),
         ({"optimizer": "lbfgs()", "clip": "norm(1)"}, "E0306", "clip = norm(1)"),
         ({"optimizer": "lbfgs()", "accumulate": "2"}, "E0306", "accumulate = 2"),
         ({"clip": "norm(0)"}, "E0106", "0"),
         ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy(class_weights=[1, 2])"),
+        ({"rates": "[times(0)]"}, "E0106", "0"),
+        ({"rates": '[times(0.1), frozen(on="g")]'}, "E0303", 'rates = [times(0.1), frozen(on="g")]'),
+        ({"rates": "[frozen]"}, "E0306", "rates = [frozen]"),
+        ({"weights": 'load("a.pt")'}, "E0401", 'weights = load("a.pt")'),
+        ({"weights": 'load("a.safetensors", into="g")'}, "E0303", 'weights = load("a.safetensors", into="g")'),
+        ({"weights": 'load("a.safetensors", except="g")'}, "E0303", 'weights = load("a.safetensors", except="g")'),
+        ({"weights": 'loud("a.safetensors")'}, "E0307", "loud"),
         ({"data": "mnist5k()", "stop": 'patience(5 epochs, on="val.accuracy")'}, "E0306", 'stop = patience(5 epochs, on="val.accuracy")'),
     ],
 )
@@ -135,6 +141,15 @@ def test_the_classes_of_the_data() -> None:
     text = "param classes = 26\n" + NET.replace("dense(10)", "dense(classes)") + block()
     error = only_error(text)
     assert (error.code, error.message, error.help) == ("E0302", "`cross_entropy` has 26 logits, the data 10 classes", "`--set classes=10`")
+
+
+def test_rates_and_weights_of_a_block() -> None:
+    found = plan(
+        rates='[times(0.1), times(1, on="f"), frozen(on="c.bias")]', weights='load("a.safetensors", into="c", except=["f", "bias"])'
+    )
+    assert factors(found.rates, ["c.weight", "c.bias", "f.weight", "f.bias"]) == {"c.weight": 0.1, "c.bias": 0, "f.weight": 1, "f.bias": 1}
+    assert str(found.weights) == 'load(path="a.safetensors", into="c", except=["f", "bias"])'
+    assert len(plan(rates="times(2)").rates) == 1
 
 
 def test_a_loss_names_one_of_several_outputs_by_any_address() -> None:
