@@ -169,7 +169,7 @@ def _plans(net: CheckedNet, work: Elaborator, trained: Blocks) -> Iterator[Train
     found: dict[str | None, tree.Train] = {}
     name = net.name
     while True:
-        found = trained.get(name, {}) | found
+        found = {**trained.get(name, {}), **found}
         if not isinstance(item := work.file.nets.get(name), tree.Alias):
             break
         name = item.template.text

@@ -20,12 +20,14 @@ def chosen(found: Elaborated, *, named: bool, trained: bool, block: str | None) 
         nets = _with_block(nets, block, file)
     planned = tuple(item for item in nets if item.plan is not None)
     candidates = planned if trained and not named and planned else nets
-    if not candidates:
-        raise UserError(f"{file} has no net to compile", "a net whose parameters all have values: `net B = A(depth=3)`")
-    if len(candidates) > 1:
-        what = "several nets have a `train` block" if trained and planned else "it has several nets"
-        raise UserError(f"{file}: {what}", f"choose one with `--net`: {', '.join(item.name for item in candidates)}")
-    (net,) = candidates
+    match candidates:
+        case (net,):
+            pass
+        case ():
+            raise UserError(f"{file} has no net to compile", "a net whose parameters all have values: `net B = A(depth=3)`")
+        case _:
+            what = "several nets have a `train` block" if trained and planned else "it has several nets"
+            raise UserError(f"{file}: {what}", f"choose one with `--net`: {', '.join(item.name for item in candidates)}")
     if trained and block is None and len(net.plans) > 1 and net.plans[0].alias is not None:
         names = ", ".join(plan.name for plan in net.plans)
         raise UserError(f"{file}: {net.name} has several `train` blocks", f"choose one with `--train`: {names}")

@@ -5,6 +5,7 @@ All pictures of a sample are moved by the same map.
 All arithmetic is float32, in one order, without fused operations: the same bits for any target, but for the last of sin and cos.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false
+# pyright: reportCallIssue=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 

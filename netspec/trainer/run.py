@@ -69,10 +69,11 @@ class Run:
     @property
     def picture_shape(self) -> tuple[int, int, int]:
         """The shape [c, h, w] of a picture before preparation. Raises UserError for a net that does not see pictures."""
-        if len(self.model.graph.inputs) > 1 or len(self.model.net.outputs) > 1:
+        first, *others = self.model.graph.inputs
+        if others or len(self.model.net.outputs) > 1:
             inputs, outputs = ", ".join(self.model.net.inputs), ", ".join(self.model.net.outputs)
             raise UserError(f"{self.model.name} takes {inputs} and gives {outputs}: no single picture has a class", "call it from Python")
-        shape = self.model.graph.inputs[0].type.sample
+        shape = first.type.sample
         if len(shape) != 3:
             raise UserError(f"{self.model.name} takes {list(shape)}, no pictures [c, h, w]")
         pad = prepared(usable_plan(self.model).prepare, shape).pad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netspec.data import Dataset, check_input, check_targets, read
+from netspec.data import Dataset, Kind, check_input, check_targets, read
 from netspec.diagnostics import SpecError, UserError
 from netspec.graph.types import ShapeError
 from netspec.model import Model
@@ -31,7 +31,7 @@ def read_data(model: Model, plan: TrainPlan) -> Dataset:
     graph = model.trained_graph
     shapes = {value.name: value.type.sample for value in graph.inputs}
     ranks = {name: len(shape) for name, shape in shapes.items()}
-    kinds = {term.target: term.loss.targets for term in plan.loss if term.field}
+    kinds: dict[str, Kind] = {term.target: term.loss.targets for term in plan.loss if term.field}
     data = read(plan.data, ranks, kinds, plan.seed, Path(model.source.file).parent)
     for name, seen in prepared_data(plan, data).items():
         check_input(data, name, shapes[name], seen.shape)
