@@ -78,7 +78,7 @@ class _Check:
         if wanted is None:
             return replace(term, output=output)
         name = term.loss.target
-        if name is None or name in self._keywords():
+        if name is None or (name in self._keywords() and name not in self.net.inputs):  # a keyword may name an input, too
             return self._field(replace(term, output=output, target=name or term.target), wanted, fields)
         value = name if name in self.net.inputs else self.net.labels.get(name) or self.net.outputs.get(name)
         if value is not None:

@@ -144,8 +144,6 @@ def test_mistakes_are_told(net: netspec.Net) -> None:
         netspec.load(SPEC.replace("flatten", "flaten"))
     with pytest.raises(netspec.UsageError, match="no parameter `widht`"):
         netspec.load(SPEC, widht=3)
-    with pytest.raises(netspec.UserError, match="2 inputs and 1 outputs: it can be checked, not yet compiled"):
-        netspec.load("net Two { input a[4]; input b[4]; from a -> add(b) -> dense(2) }").compile()
 
 
 def test_training_in_memory(tmp_path: Path) -> None:

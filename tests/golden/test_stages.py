@@ -12,10 +12,11 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NETS = {"lenet5": ROOT / "specs" / "lenet.net", "residual": HERE / "residual.net"}
+NETS = {"lenet5": ROOT / "specs" / "lenet.net", "residual": HERE / "residual.net", "several": HERE / "several.net"}
 STAGES = {
     "lenet5": "ast graph optimised,infer program,infer source,infer optimised,train program,train",
     "residual": "ast graph optimised,infer program,infer optimised,train",
+    "several": "graph program,infer optimised,train",
 }
 """Source is long and its tiles much alike: it is kept once."""
 
