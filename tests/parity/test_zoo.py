@@ -39,7 +39,7 @@ def test_inference_equals_pytorch(name: str) -> None:
     net = loaded.compile(batch=2, threads=2)
     weights = likely_weights(loaded.graph)
     net.load_weights(weights)
-    x = np.random.default_rng(1).standard_normal((2, *net.input_shape)).astype(np.float32)
+    x = np.random.default_rng(1).standard_normal((2, *net.input_shapes["image"])).astype(np.float32)
     with torch.no_grad():
         expected = forward(loaded.graph, torch.tensor(x), {key: torch.tensor(value) for key, value in weights.items()})
     assert error(net(x), expected.numpy()) < 1e-4
@@ -96,8 +96,8 @@ def _judge(net: Model) -> tuple[Gradients, Gradients, Gradients]:
     weights = likely_weights(net.graph)
     compiled.load_weights(weights)
     random = np.random.default_rng(2)
-    x = random.standard_normal((4, *compiled.input_shape)).astype(np.float32)
-    labels = random.integers(0, compiled.output_shape[0], 4)
+    x = random.standard_normal((4, *compiled.input_shapes["image"])).astype(np.float32)
+    labels = random.integers(0, next(iter(compiled.output_shapes.values()))[0], 4)
     smoothing = net.plan.loss[0].loss.options().get("label_smoothing", 0.0) if net.plan else 0.0
 
     def judged(dtype: Any) -> tuple[float, Gradients]:
