@@ -129,17 +129,25 @@ class Argument:
 _REQUIRED: Final = object()
 
 
+def number_argument(name: str, default: float) -> Argument:
+    """An argument that is a number and has a default, of a class that is made when a file is read. No name of a user's can be the attribute
+    that holds it, so none hides a method.
+    """
+    return Argument(name, f"{name} of the file", _float, default, (), None, False, float)
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Schema:
     """A frozen value, compared and hashed by its arguments, which are the annotated attributes of its class and of those above it."""
 
     name: ClassVar[str]
 
-    def __init__(self, **given: object) -> None:
+    def __init__(self, /, **given: object) -> None:
         values, refused = vars(self), dict[str, tuple[Fault, ...]]()
-        given = {key.removesuffix("_"): value for key, value in given.items()}
+        arguments = self.arguments()
+        given = {key if key in arguments else key.removesuffix("_"): value for key, value in given.items()}
         missing: list[str] = []
-        for name, argument in self.arguments().items():
+        for name, argument in arguments.items():
             if name not in given:
                 values[argument.attribute] = argument.default
                 missing += [name] if argument.required else []

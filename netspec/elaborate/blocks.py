@@ -26,7 +26,7 @@ def call_block(at: Application, block: Declared) -> Current:
     given = gather(what, at.found.arguments, at.arguments, place.scope)
     if isinstance(given, Poison) or not _takes_one_tensor(called, at):
         return POISON
-    frame = _frame(at, name, given)
+    frame = frame_of(at, name, given)
     scope = Scope(found.home, None, frame, entry=at.current)
     if not bind_formals(what, called.formals, found.given | given, scope, missing_at=at.step.name.span):
         return POISON
@@ -58,7 +58,8 @@ def _takes_one_tensor(called: tree.Block | tree.Net, at: Application) -> bool:
     return False
 
 
-def _frame(at: Application, name: str, given: Mapping[str, Given]) -> Frame:
+def frame_of(at: Application, name: str, given: Mapping[str, Given]) -> Frame:
+    """The call of a block or op, for the notes of what goes wrong in it."""
     outer = at.place.scope.frame
     depth = outer.depth + 1 if outer else 1
     if depth > MAX_DEPTH:

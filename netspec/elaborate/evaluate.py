@@ -202,7 +202,7 @@ def _call(expr: tree.Reference, scope: Scope) -> Value:
     if (found := scope.callable(expr.name)) is not None:
         words = _words_for(found)
         given = tuple(Given(evaluate(a.value, scope, words), a.span, a.name.text if a.name else None) for a in arguments)
-        return Callable(found.name, expr.span, found.layer, found.block, found.arguments + given, found.home)
+        return Callable(found.name, expr.span, found.layer, found.block, found.arguments + given, found.home, found.op)
     if name in OP_ONLY:
         raise Trouble(f"the function `{name}` stands only in an `op`")
     if scope.poisoned(name):

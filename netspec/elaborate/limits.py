@@ -16,6 +16,8 @@ MAX_IMPORTED: Final = 64
 MAX_IMPORT_DEPTH: Final = 16
 MAX_IMPORTED_TEXT: Final = 1 << 20
 MAX_DENOMINATOR: Final = 10**400
+MAX_FORMULA: Final = 500
+MAX_FORMULA_DEPTH: Final = 100
 
 
 class LimitExceeded(Exception):

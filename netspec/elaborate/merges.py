@@ -33,7 +33,7 @@ def merge(at: Application, model: type[Layer]) -> Current:
     if not tensors:
         message = f"no branch of `{model.name}` is left: every guard is false"
         return at.place.scope.report("E0113", message, at.step.name.span, help="give one branch without `when`")
-    return tensors[0][0] if len(tensors) == 1 else _join(at, layer, tensors)
+    return tensors[0][0] if len(tensors) == 1 else join(at, layer, tensors)
 
 
 def _misused(at: Application, model: type[Layer], named: Sequence[tree.Argument]) -> Poison | None:
@@ -89,7 +89,8 @@ def _named(argument: tree.Argument, model: type[Layer], at: Application) -> Curr
     return scope.report("E0106", message, argument.span, help=help)
 
 
-def _join(at: Application, layer: Layer, joined: Sequence[Joined]) -> Current:
+def join(at: Application, layer: Layer, joined: Sequence[Joined]) -> Current:
+    """Apply a layer to tensors."""
     tensors = [tensor for tensor, _ in joined]
     try:
         facts = at.place.build.library.facts(layer, tuple(tensor.shape for tensor in tensors))

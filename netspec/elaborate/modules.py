@@ -49,9 +49,10 @@ class Module:
                 self.file.constants[item.name.text] = item
                 if isinstance(item, tree.Param) and item.type is not None:
                     not_yet("a typed or ranged `param`", item.type, self.top)
-            case tree.Op():
-                not_yet("`op`", item.name, self.top)
-                self.file.foreign.add(item.name.text)
+            case tree.Op() if self._claim("step", item.name):
+                from netspec.elaborate.ops import Op  # most files have none
+
+                self.file.ops[item.name.text] = Op(item, self.top)
             case tree.Use():
                 self._use(item)
             case _:
@@ -106,14 +107,20 @@ class Module:
                 if self._claim("value", name):
                     self.file.constants[name.text] = found
                     self.file.borrowed[name.text] = Imported(module.context, found)
-            elif self._claim("step", name):
+            elif not self._claim("step", name):
+                continue
+            elif isinstance(found, tree.Block | tree.Net | tree.Alias):
                 self.file.imports[name.text] = Imported(module.context, found)
+            else:
+                self.file.ops[name.text] = found
 
     def offered(self, name: tree.Name, user: Module) -> Importable | None:
         """What this file declares under a name; what it does not is reported to the file that asks for it."""
         file = self.file
-        own: dict[str, Importable] = {**file.constants, **file.nets, **file.blocks}
-        own = {key: item for key, item in own.items() if key not in file.borrowed}
+        own: dict[str, Importable] = {**file.constants, **file.nets, **file.blocks, **file.ops}
+        own = {
+            key: item for key, item in own.items() if key not in file.borrowed and (key not in file.ops or file.ops[key].top is self.top)
+        }
         if (found := own.get(name.text)) is not None:
             return found
         close = nearest(name.text, own)

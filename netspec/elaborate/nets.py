@@ -59,6 +59,17 @@ class Elaborator:
             self._forget()
         self.mode.training, self.problems.remark = False, ""
 
+    def check_ops(self) -> None:
+        """Report what is wrong with ops, used or not."""
+        for module in self.modules:
+            for op in module.file.ops.values():
+                try:
+                    if op.top is module.top:  # an imported one is of another file
+                        op.check()
+                except LimitExceeded as limit:
+                    self.exhausted = True
+                    self.problems.report(limit.code, limit.message, op.item.name.span, help=limit.help)
+
     # ── settings ─────────────────────────────────────────────────────────────────────────────────
 
     def _setting(self, name: str, value: Setting) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Union
 
 from netspec.diagnostics import Fix, Label, Span
 from netspec.elaborate.limits import Budget
@@ -14,7 +15,10 @@ from netspec.layers import LAYERS
 from netspec.records import record
 from netspec.syntax import tree
 
-Importable = tree.Block | tree.Net | tree.Alias | tree.Let | tree.Param
+if TYPE_CHECKING:
+    from netspec.elaborate.ops import Op
+
+Importable = Union[tree.Block, tree.Net, tree.Alias, tree.Let, tree.Param, "Op"]
 
 
 @record
@@ -32,6 +36,7 @@ class File:
     """
 
     blocks: dict[str, tree.Block] = field(default_factory=dict[str, tree.Block])
+    ops: dict[str, Op] = field(default_factory=dict[str, "Op"])
     nets: dict[str, tree.Net | tree.Alias] = field(default_factory=dict[str, "tree.Net | tree.Alias"])
     constants: dict[str, tree.Let | tree.Param] = field(default_factory=dict[str, "tree.Let | tree.Param"])
     imports: dict[str, Imported] = field(default_factory=dict[str, Imported])
@@ -42,6 +47,7 @@ class File:
         """Everything that can be called as a step."""
         yield from LAYERS
         yield from self.blocks
+        yield from self.ops
         yield from self.nets
         yield from self.imports
         yield from self.foreign
@@ -169,13 +175,15 @@ class Scope:
         self.report("E0103", message, name.span, labels=labels, help="choose another name: nothing may be hidden")
 
     def callable(self, name: tree.Name) -> Callable | None:
-        """The layer, block, or parameter that holds one, of this name; None when there is none (poison is a Callable of nothing)."""
+        """The layer, block, op, or parameter that holds one, of this name; None when there is none (poison is a Callable of nothing)."""
         value = self.find(name.text)
         if isinstance(value, Callable):
             return value
         if (found := self.context.step(name.text)) is not None:
             item, home = found
             return Callable(name.text, name.span, block=item, home=home)
+        if (op := self.context.file.ops.get(name.text)) is not None:
+            return Callable(name.text, name.span, op=op)
         if (layer := LAYERS.get(name.text)) is not None:
             return Callable(name.text, name.span, layer=layer)
         return Callable("skip", name.span) if name.text == "skip" else None

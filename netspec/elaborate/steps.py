@@ -26,11 +26,15 @@ def call(step: tree.Call, current: Current, place: Place, run: Runner, chain: tr
     at = Application(step, found, current, place, run)
     if found.layer is not None and found.layer.merge:
         return merge(at, found.layer)
-    if step.branches is not None:
+    if step.branches is not None and found.op is None:
         help = "`add`, `mul`, `max` and `concat` join branches"
         return place.scope.report("E0113", f"`{step.name.text}` joins nothing, so it takes no branches", step.name.span, help=help)
     if current is None:
         return nothing_current(step, place)
+    if found.op is not None:
+        from netspec.elaborate.ops import apply_op  # most files have none
+
+        return apply_op(at, found.op)
     if found.block is not None:
         return call_block(at, found.block)
     if found.layer is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable as Function
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from netspec.diagnostics import Span
 from netspec.elaborate.reach import Reach
@@ -16,6 +16,7 @@ from netspec.syntax import tree
 from netspec.training import Quantity
 
 if TYPE_CHECKING:
+    from netspec.elaborate.ops import Op
     from netspec.elaborate.scope import Context
 
 
@@ -121,9 +122,9 @@ class Given:
 
 @record
 class Callable:
-    """A layer, or a block or net with the file that it is read in, as a value, with the arguments given so far.
+    """A layer, an op, or a block or net with the file that it is read in, as a value, with the arguments given so far.
 
-    Neither is set for `skip`.
+    None of them is set for `skip`.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Callable:
     block: tree.Block | tree.Net | tree.Alias | None = None
     arguments: tuple[Given, ...] = ()
     home: Context | None = None
+    op: Op | None = None
 
 
 Number: TypeAlias = int | Fraction
@@ -140,7 +142,7 @@ Value: TypeAlias = (
 )
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | Fraction]:
     """Whether it is a number; yes and no are none."""
     return isinstance(value, int | Fraction) and not isinstance(value, bool)
 
@@ -212,7 +214,7 @@ def describe(value: Value) -> str:
         case Stored():
             return f"a weight {show(value)}"
         case Callable():
-            kind = "layer" if value.block is None else "block" if isinstance(value.block, tree.Block) else "net"
+            kind = "op" if value.op else "layer" if value.block is None else "block" if isinstance(value.block, tree.Block) else "net"
             return f"the {kind} `{show(value)}`"
         case _:
             return f"`{show(value)}`"

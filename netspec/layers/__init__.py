@@ -12,8 +12,9 @@ import pkgutil
 from netspec.graph.types import Layer
 from netspec.layers.elsewhere import argument_meant, instead_of, layer_meant
 from netspec.layers.loss import Loss
+from netspec.layers.op import Custom, layer_of, operand
 
-__all__ = ["LAYERS", "LOSSES", "argument_meant", "instead_of", "layer_meant"]
+__all__ = ["LAYERS", "LOSSES", "Custom", "argument_meant", "instead_of", "layer_meant", "layer_of", "operand"]
 
 
 def _classes(base: type[Layer]) -> list[type[Layer]]:

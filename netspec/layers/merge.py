@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
 from typing import ClassVar
@@ -17,6 +18,8 @@ class Elementwise(Layer):
     """Joins equal shapes, or repeats a small one over a large: [c], [c, 1, 1], [1, h, w] over [c, h, w], and [f] over [t, f]."""
 
     merge: ClassVar[bool] = True
+    joined: ClassVar[str] = "branches"
+    """What errors call its inputs."""
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((3, 4, 5), (3, 4, 5))),
         Example({}, ((6,), (6,), (6,))),
@@ -29,22 +32,27 @@ class Elementwise(Layer):
         """Two elements become one."""
         raise NotImplementedError
 
+    def combined(self, operands: Sequence[Expr]) -> Expr:
+        """All elements become one: x0 joined with x1, and so on, from the left."""
+        return reduce(self.join, operands)
+
     def infer(self, *inputs: Shape) -> Shape:
         """The shape over which all the others can be repeated."""
         for whole in inputs:
             if all(_placed(shape, whole) is not None for shape in inputs):
                 return whole
-        raise _differing(self.name, inputs, except_for=None)
+        raise _differing(self.name, inputs, except_for=None, joined=self.joined)
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
-        """y = x0 joined with x1, and so on, from the left."""
+        """y = the elements of x0, x1, .. combined."""
         whole = self.infer(*inputs)
         n, *rest = axes_of(whole)
+        names = [f"x{k}" for k in range(len(inputs))] if self.merge else self.operands
         operands: list[Expr] = []
-        for k, shape in enumerate(inputs):
+        for name, shape in zip(names, inputs, strict=True):
             places = _placed(shape, whole) or ()
-            operands.append(Tensor(f"x{k}")[(n, *(0 if place is None else rest[place] for place in places))])
-        return Computation((each(Tensor("y")[(n, *rest)], reduce(self.join, operands)),))
+            operands.append(Tensor(name)[(n, *(0 if place is None else rest[place] for place in places))])
+        return Computation((each(Tensor("y")[(n, *rest)], self.combined(operands)),))
 
 
 class Add(Elementwise):
@@ -131,13 +139,13 @@ def _but(shape: Shape, dimension: int) -> Shape:
     return shape[:dimension] + shape[dimension + 1 :]
 
 
-def _differing(layer: str, inputs: tuple[Shape, ...], except_for: int | None) -> ShapeError:
+def _differing(layer: str, inputs: tuple[Shape, ...], except_for: int | None, joined: str = "branches") -> ShapeError:
     """The error at the first branch that does not go with those before it; `argument` is its local name, `x1`."""
     whole, k = inputs[0], 1
     while not (conflict := _conflict(inputs[k], whole, except_for)):
         whole, k = max(whole, inputs[k], key=lambda shape: (len(shape), prod(shape))), k + 1
-    notes = (f"the branches are {', '.join(show(shape) for shape in inputs)}",) if len(inputs) > 2 else ()
-    message, help = f"branches of `{layer}` differ in {conflict}", _mend(inputs[k], whole, except_for)
+    notes = (f"the {joined} are {', '.join(show(shape) for shape in inputs)}",) if len(inputs) > 2 else ()
+    message, help = f"{joined} of `{layer}` differ in {conflict}", _mend(inputs[k], whole, except_for)
     return ShapeError(message, code="E0201", argument=f"x{k}", label=show(inputs[k]), notes=notes, help=help)
 
 
