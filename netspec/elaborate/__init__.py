@@ -79,7 +79,7 @@ def _elaborate_nets(
     work: Elaborator, only: str | None, refused: Sequence[str], nets: list[CheckedNet], expected: list[Expectation]
 ) -> None:
     """Fill the lists: what stands in them when there are too many errors is shown with these."""
-    work.check_ops()
+    work.check_declarations()
     chosen = _chosen(work, only)
     blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
     trained = train_blocks(blocks, work.context)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from netspec.diagnostics import Fix, Label, Source, Span, SpecError, UserError, nearest
 from netspec.elaborate.binding import all_words
-from netspec.elaborate.evaluate import evaluate, not_yet
+from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.limits import MAX_IMPORT_DEPTH, MAX_IMPORTED, MAX_IMPORTED_TEXT, Budget
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.scope import Context, File, Importable, Imported, Mode, Scope
@@ -16,6 +17,9 @@ from netspec.layers import LAYERS
 from netspec.sources import Project
 from netspec.syntax import tree
 from netspec.syntax.parse import parse
+
+if TYPE_CHECKING:
+    from netspec.elaborate.ops import Op
 
 Namespace = Literal["step", "value"]
 _TAKEN: Final[dict[Namespace, frozenset[str]]] = {
@@ -47,8 +51,6 @@ class Module:
                 self.file.nets[item.name.text] = item
             case tree.Let() | tree.Param() if self._claim("value", item.name):
                 self.file.constants[item.name.text] = item
-                if isinstance(item, tree.Param) and item.type is not None:
-                    not_yet("a typed or ranged `param`", item.type, self.top)
             case tree.Op() if self._claim("step", item.name):
                 from netspec.elaborate.ops import Op  # most files have none
 
@@ -69,6 +71,11 @@ class Module:
             return True
         self.context.problems.report("E0103", message, name.span, labels=labels, help="choose another name")
         return False
+
+    def params(self) -> Iterator[tree.Param]:
+        """The parameters that this file declares."""
+        own = (item for name, item in self.file.constants.items() if name not in self.file.borrowed)
+        return (item for item in own if isinstance(item, tree.Param))
 
     def _constant(self, name: str) -> Value:
         """A `let` or `param` of the file, evaluated when it is first used: their order does not matter."""
@@ -114,13 +121,12 @@ class Module:
             else:
                 self.file.ops[name.text] = found
 
-    def offered(self, name: tree.Name, user: Module) -> Importable | None:
+    def offered(self, name: tree.Name, user: Module) -> Importable | Op | None:
         """What this file declares under a name; what it does not is reported to the file that asks for it."""
         file = self.file
-        own: dict[str, Importable] = {**file.constants, **file.nets, **file.blocks, **file.ops}
-        own = {
-            key: item for key, item in own.items() if key not in file.borrowed and (key not in file.ops or file.ops[key].top is self.top)
-        }
+        own: dict[str, Importable | Op] = {**file.constants, **file.nets, **file.blocks}
+        own |= {key: op for key, op in file.ops.items() if op.top is self.top}
+        own = {key: item for key, item in own.items() if key not in file.borrowed}
         if (found := own.get(name.text)) is not None:
             return found
         close = nearest(name.text, own)

@@ -17,10 +17,11 @@ from netspec.elaborate.facts import Library
 from netspec.elaborate.limits import Budget, LimitExceeded
 from netspec.elaborate.modules import Files, Module
 from netspec.elaborate.naming import Names
+from netspec.elaborate.params import check_default, check_setting
 from netspec.elaborate.place import Place
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.scope import Mode, Scope
-from netspec.elaborate.values import POISON, Given, Labelled, Poison, Tensor, Value
+from netspec.elaborate.values import POISON, Given, Labelled, Poison, Tensor, Value, exact, show
 from netspec.sources import Project
 from netspec.syntax import tree
 from netspec.syntax.parse import parse
@@ -59,9 +60,11 @@ class Elaborator:
             self._forget()
         self.mode.training, self.problems.remark = False, ""
 
-    def check_ops(self) -> None:
-        """Report what is wrong with ops, used or not."""
+    def check_declarations(self) -> None:
+        """Report what is wrong with parameters and ops, used or not."""
         for module in self.modules:
+            for param in module.params():
+                check_default(param, module.top)
             for op in module.file.ops.values():
                 try:
                     if op.top is module.top:  # an imported one is of another file
@@ -75,12 +78,15 @@ class Elaborator:
     def _setting(self, name: str, value: Setting) -> Value:
         nets = [net for other in self.file.nets if (net := self.template(other)) is not None]
         formals = {formal.name.text for net in nets for formal in net.formals}
-        params = {key for key, item in self.file.constants.items() if isinstance(item, tree.Param)}
-        if name not in formals | params:
-            known = sorted(formals | params)
+        params = {item.name.text: item for item in self.modules[0].params()}
+        if name not in formals | params.keys():
+            known = sorted(formals | params.keys())
             help = did_you_mean(name, known) or "the file has no parameters"
             raise UsageError(f"no parameter `{name}` in {self.spec.file}", help)
-        return self._read(name, value) if isinstance(value, str) else _exact(value)
+        found = self._read(name, value) if isinstance(value, str) else _exact(value)
+        if name in params:
+            check_setting(params[name], found, value if isinstance(value, str) else show(found), self.top)
+        return found
 
     def _read(self, name: str, text: str) -> Value:
         place = f"--set {name}"
@@ -163,7 +169,7 @@ def _exact(value: Setting) -> Value:
         case bool() | int() | Fraction() | str():
             return value
         case float():
-            return Fraction(repr(value))
+            return exact(Fraction(repr(value)))
         case _:
             return tuple(_exact(item) for item in value)
 

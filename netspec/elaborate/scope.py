@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from netspec.diagnostics import Fix, Label, Span
 from netspec.elaborate.limits import Budget
@@ -18,7 +18,7 @@ from netspec.syntax import tree
 if TYPE_CHECKING:
     from netspec.elaborate.ops import Op
 
-Importable = Union[tree.Block, tree.Net, tree.Alias, tree.Let, tree.Param, "Op"]
+Importable = tree.Block | tree.Net | tree.Alias | tree.Let | tree.Param
 
 
 @record

@@ -170,8 +170,6 @@ def test_names_of_the_file() -> None:
 
 
 def test_what_is_left_for_later_is_said_and_its_uses_are_silent() -> None:
-    text = "param p: 1..3 = 2\n" + net("conv(p, 3)")
-    assert [error.code for error in errors(text)] == ["E0601"]
     assert only_error("net M { input x[H, 3]\nrelu :: [H, 3] }").code == "E0601"
 
 
