@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from harness import alone, check_gradients, lowered, probed, random_tensors
 
+from netspec.elaborate.facts import Library
 from netspec.graph.types import Example, Layer
 from netspec.layers import LAYERS
 from netspec.runtime import reference
@@ -68,6 +69,16 @@ def test_multiplications_are_the_sum_of_what_ones_give(layer: Layer, example: Ex
     products = reference.run(graph, ones)["y"].sum()
     beyond = any(access.outside != "never" for formula in formulas for access in formula.accesses)
     assert products < counted if beyond else products == counted
+
+
+@EXAMPLES
+def test_what_a_check_says_follows(layer: Layer, example: Example) -> None:
+    facts = Library().facts(layer, example.inputs)
+    assert len(facts.looks) == len(example.inputs)
+    assert all(window >= 1 and stride > 0 for look in facts.looks if look for stride, window in look)
+    assert facts.params + sum(prod(weight.type.sample) for weight in facts.weights if weight.role != "trainable") == facts.stored
+    assert facts.saved in (0, facts.bytes, 2 * facts.bytes)
+    assert facts.saved > 0 or facts.overwrites
 
 
 @EXAMPLES
