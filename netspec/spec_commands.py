@@ -93,17 +93,19 @@ def _own_file(name: str, option: str) -> Path:
 
 
 def _watch(given: Namespace) -> None:
-    """Check again whenever the file changes, until Ctrl-C."""
+    """Check again whenever the file, or what it imports, changes, until Ctrl-C."""
     from netspec.tools.watching import changes
 
     clear = "\x1b[2J\x1b[H" if environment.colour(sys.stdout) else ""
-    for _ in changes(_own_file(given.file, "--watch")):
+    imported: list[Path] = []
+    for _ in changes(_own_file(given.file, "--watch"), imported):
         print(clear, end="", flush=True)
         try:
             report = _report(given)
         except UserError as error:  # it may be gone, or half written, while an editor saves
             print(f"error: {error}", file=sys.stderr)
             continue
+        imported[:] = (Path(source.file) for source in report.imported)
         _show(report, given)
         if given.format in ("table", "md"):
             print(f"{given.file}: {report.summary()}; waiting for changes, Ctrl-C ends", flush=True)
@@ -172,7 +174,7 @@ def check_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--deny-warnings", action="store_true", help="exit 1 for a warning too")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--fix", action="store_true", help="apply the mends that messages offer, and say which")
-    again.add_argument("--watch", action="store_true", help="check again whenever the file changes")
+    again.add_argument("--watch", action="store_true", help="check again whenever the file, or what it imports, changes")
 
 
 def fmt_arguments(parser: ArgumentParser) -> None:

@@ -11,13 +11,16 @@ from netspec.elaborate.results import CheckedNet
 from netspec.graph.graph import Graph, Node
 from netspec.graph.types import Shape
 from netspec.syntax import tree
+from netspec.training import TrainPlan
 
 
 class Net:
-    """A net without errors, and the file that it stands in. A lint asks for the kinds of layers that it knows: nets have many others."""
+    """A net without errors, how it is trained, and the file that it stands in. A lint asks for the kinds of layers that it knows: nets
+    have many others.
+    """
 
-    def __init__(self, checked: CheckedNet, spec: tree.Spec, source: Source) -> None:
-        self.checked, self.spec, self.source = checked, spec, source
+    def __init__(self, checked: CheckedNet, plan: TrainPlan | None, spec: tree.Spec, source: Source) -> None:
+        self.checked, self.plan, self.spec, self.source = checked, plan, spec, source
 
     @cached_property
     def graph(self) -> Graph:
@@ -41,7 +44,7 @@ class Net:
     @cached_property
     def wanted(self) -> frozenset[str]:
         """The values that are results, or terms of a loss."""
-        terms = [term.loss for term in self.checked.plan.loss] if self.checked.plan else []
+        terms = [term.loss for term in self.plan.loss] if self.plan else []
         names = [name for loss in terms for name in (loss.output, loss.target) if name is not None]
         return frozenset([*self.graph.outputs, *(self.value(name) for name in names)])
 

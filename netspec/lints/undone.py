@@ -45,7 +45,7 @@ def _with_argument(source: Source, call: Span, argument: str) -> Fix | None:
 
 def probabilities_before_loss(net: Net) -> Iterator[Diagnostic]:
     """A softmax that the loss does once more."""
-    for term in net.checked.plan.loss if net.checked.plan else ():
+    for term in net.plan.loss if net.plan else ():
         name = net.graph.outputs[0] if len(net.graph.outputs) == 1 else ""
         node = net.makers.get(name if term.loss.output is None else net.value(term.loss.output))
         if node is None or node.span is None or node.layer.name not in PROBABILITIES.get(term.loss.name, ()):

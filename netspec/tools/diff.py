@@ -145,9 +145,9 @@ def _weights(a: Sequence[Place], b: Sequence[Place], layers: Sequence[Difference
     yours = {weight.name: weight for place in b for weight in place.weights}
     both = [(mine[name], weight) for name, weight in yours.items() if name in mine]
     load = tuple(new for old, new in both if old.type == new.type)
-    moved = [(item.a, item.b) for item in layers if item.change == "renamed" and item.a is not None and item.b is not None]
-    renames = [pair for old, new in moved for pair in zip(old.weights, new.weights, strict=True)]
-    renames = [(old, new) for old, new in renames if old.name not in yours and new.name not in mine]
+    moved = [(item.a, item.b) for item in layers if item.change == "renamed" and item.a and item.b]
+    renames = [pair for old, new in moved for pair in zip(old.weights, new.weights, strict=False)]
+    renames = [(old, new) for old, new in renames if old.name not in yours and new.name not in mine and old.type == new.type]
     named = {old.name for old, _ in renames}, {new.name for _, new in renames}
     return Weights(
         load,

@@ -100,7 +100,7 @@ def _both(a: str | None, b: str | None) -> str:
 
 def _weight_lines(found: Comparison) -> Iterator[str]:
     weights = found.weights
-    total = [weight for place in found.b.places for weight in place.weights]
+    total = list({weight.name: weight for place in found.b.places for weight in place.weights}.values())
     numbers = f"{count(weights.load):,} of {count(total):,} numbers"
     yield f"  of B's {len(total)} weights {len(weights.load)} load from A by name and shape: {numbers}"
     if weights.renames:

@@ -146,6 +146,13 @@ def test_watch(tmp_path: Path) -> None:
         (tmp_path / "new").write_text(WARNS.replace("maxpool(2)", "maxpool(3, stride=2)"))
         (tmp_path / "new").replace(path)  # as editors save
         assert process.stdout.readline() == "a.net: no errors, no warnings\n"
+        (tmp_path / "new").write_text('use "b.net": b\n' + WARNS.replace("maxpool(2)", "b"))
+        (tmp_path / "b.net").write_text("block b { maxpool(2) }\n")
+        (tmp_path / "new").replace(path)
+        assert process.stdout.readline() == "a.net: no errors, 1 warning\n"
+        (tmp_path / "new").write_text("block b { maxpool(3, stride=2) }\n")
+        (tmp_path / "new").replace(tmp_path / "b.net")
+        assert process.stdout.readline() == "a.net: no errors, no warnings\n", "what it imports is watched too"
         before = _cpu(process)
         time.sleep(0.7)
         assert _cpu(process) - before < 0.1, "it waits without work"

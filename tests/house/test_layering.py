@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"training", "settings"},
     "report": {"elaborate", "graph"},
     "compiler": STAGES - {"runtime"},
-    "lints": {"elaborate", "graph", "syntax"},
+    "lints": {"elaborate", "graph", "syntax", "training"},
     "checking": {"lints", "elaborate", "report", "schedule", "runtime", "settings", "sources", "syntax"},
     "model": STAGES | {"compiler"},
     "explain": {"checking", "elaborate", "sources", "syntax"} | LANGUAGE,

@@ -140,3 +140,16 @@ def test_a_library_is_for_others() -> None:
 def test_errors_come_first() -> None:
     report = check_source(Source("a.net", "let a = 1\nnet N { input x[3]\n dense(0) }"), {}, net=None, target="plain")
     assert [item.code for item in report.diagnostics] == ["E0106"]
+
+
+def test_a_net_is_seen_as_deployed_and_as_trained() -> None:
+    aux = "aux: gap -> dense(3)\nif training { output extra: from aux -> dense(2) }\noutput main: from x -> gap -> dense(2)"
+    assert codes(aux) == [], "training reads it"
+    assert codes("flatten -> dense(3) -> if not training { softmax }", after=TRAIN) == [], "the loss gets the scores"
+    assert codes("flatten -> dense(3) -> if training { softmax }", after=TRAIN) == ["W0305"]
+
+
+def test_imports_that_are_never_used() -> None:
+    items = found("gap -> dense(3)", before="use std.vision: conv_bn, se as squeeze")
+    assert [item.message for item in items] == ["the import `conv_bn` is never used", "the import `squeeze` is never used"]
+    assert codes("conv_bn(4, 3x3)", before="use std.vision: conv_bn") == []
