@@ -53,6 +53,6 @@ def check_source(source: Source, settings: Mapping[str, Setting], *, net: str | 
         return Report(source, (), (), error.diagnostics, target, threads)
     done = examine(spec, source, settings, net=net, refused=refused)
     diagnostics = done.diagnostics
-    if not diagnostics:  # an error comes first
-        diagnostics = lint(spec, source, done.nets)
+    if not done.failed:  # errors come first
+        diagnostics = (*diagnostics, *lint(spec, source, done.nets))
     return Report(source, done.nets, done.expectations, diagnostics, target, threads, done.imported)

@@ -74,7 +74,8 @@ def _axes(node: Node, shape: Shape) -> Iterator[_Axis]:
     names, where = (("row", "column"), slice(-2, None)) if rank == 2 else (("step",), slice(0, 1))
     axes = zip(names, shape[where], node.output.type.sample[where], looks, strict=True)
     for name, size, count, (window, stride, dilation, (before, _)) in axes:
-        yield _Axis(name, size, count, window, stride, dilation, before)
+        if all(type(number) is int for number in (size, count, before)):  # and not a size that is left open
+            yield _Axis(name, size, count, window, stride, dilation, before)
 
 
 def _each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
@@ -89,7 +90,8 @@ def uneven_padding(net: Net) -> Iterator[Diagnostic]:
         if pad != "same" and not (isinstance(pad, tuple) and "same" in pad):
             continue
         shape = net.input(node)
-        uneven = [pair for pair in node.layer.pads(shape) or () if pair[0] != pair[1]]
+        pads = [pair for pair in node.layer.pads(shape) or () if all(type(side) is int for side in pair)]
+        uneven = [pair for pair in pads if pair[0] != pair[1]]
         if uneven:
             before, after = uneven[0]
             message = f"`pad=same` is uneven here: {before} before, {after} after"

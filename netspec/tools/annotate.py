@@ -48,7 +48,7 @@ def _ends(nets: Sequence[CheckedNet]) -> Ends:
     ends: Ends = {}
     for net in nets:
         for chain, shape in net.ends.items():
-            ends[chain] = shape if ends.setdefault(chain, shape) == shape else None
+            ends[chain] = shape if str(ends.setdefault(chain, shape)) == str(shape) else None
     return ends
 
 
@@ -79,8 +79,8 @@ def _written(chain: Span, shape: Shape, varied: Mapping[str, tuple[int, Ends]]) 
         if chain in ends and (other is None or len(other) != len(shape)):
             return None
         for k, dim in enumerate(other or ()):
-            if dim != shape[k]:
-                dims[k] = name if (shape[k], dim) == (value, value + 1) and dims[k].isdecimal() else "_"
+            if str(dim) != str(shape[k]):
+                dims[k] = name if (str(shape[k]), str(dim)) == (str(value), str(value + 1)) and dims[k].isdecimal() else "_"
     return None if set(dims) == {"_"} else f":: [{', '.join(dims)}]"
 
 

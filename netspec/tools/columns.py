@@ -7,6 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 Cells = Sequence[str]
 
 
+def size(value: object) -> int | str:
+    """A number as JSON has it; as text, `64*H*W`, what depends on sizes that are left open."""
+    return value if isinstance(value, int) else str(value)
+
+
 def columns(heads: Cells, rows: Sequence[Cells], right: Collection[int] = ()) -> Iterator[str]:
     """Aligned lines under a rule, numbers to the right; columns without any content are left out."""
     kept = [k for k in range(len(heads)) if any(row[k] for row in rows)]

@@ -13,6 +13,7 @@ from netspec.graph.types import Layer, Shape, Weight
 from netspec.kernels.affine import size_of
 from netspec.records import record
 from netspec.tools.choose import one_of_each
+from netspec.tools.written import call
 
 Change = Literal["added", "removed", "changed", "renamed"]
 
@@ -30,9 +31,9 @@ class Place:
     weights: tuple[Weight, ...]
 
     @property
-    def alike(self) -> tuple[Layer, tuple[Shape, ...]]:
-        """What two places have in common that differ in their names alone."""
-        return self.layer, self.inputs
+    def alike(self) -> tuple[str, str]:
+        """What two places have in common that differ in their names alone; as text, for sizes that are left open."""
+        return call(self.layer), str(self.inputs)
 
 
 @record
@@ -119,7 +120,7 @@ def _differences(a: Sequence[Place], b: Sequence[Place]) -> Iterator[Difference]
             yield Difference("added", None, place)
         elif old.path != place.path:
             yield Difference("renamed", old, place)
-        elif old.alike != place.alike or old.output != place.output:
+        elif old.alike != place.alike or str(old.output) != str(place.output):
             yield Difference("changed", paths[place.path], place)
     yield from (Difference("removed", place, None) for place in gone)
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from netspec.graph.types import Weight
 from netspec.report import Json
-from netspec.tools.columns import columns
+from netspec.tools.columns import columns, size
 from netspec.tools.diff import Comparison, Difference, Place, Side, count
 from netspec.tools.folding import folded
 from netspec.tools.written import call
@@ -49,8 +49,10 @@ def _totals(a: Side, b: Side) -> Iterator[tuple[str, int, int]]:
 
 
 def _counted(name: str, a: int, b: int) -> tuple[str, ...]:
-    share = f" ({(b - a) / a:+.1%})" if a and a != b else ""
-    return name, f"{a:,}", f"{b:,}", f"{b - a:+,}{share}" if a != b else "="
+    if f"{a}" == f"{b}" or not type(a) is type(b) is int:  # sizes that are left open have no difference
+        return name, f"{a:,}", f"{b:,}", "=" if f"{a}" == f"{b}" else ""
+    share = f" ({(b - a) / a:+.1%})" if a else ""
+    return name, f"{a:,}", f"{b:,}", f"{b - a:+,}{share}"
 
 
 def _rows(found: Comparison) -> Iterator[tuple[str, ...]]:
@@ -80,7 +82,7 @@ def _cells(item: Difference) -> tuple[str, ...]:
     place = b or a
     assert place is not None
     path = f"{a.path} -> {b.path}" if item.change == "renamed" and a and b else place.path
-    same = a is not None and b is not None and a.layer == b.layer
+    same = a is not None and b is not None and call(a.layer) == call(b.layer)
     return (
         path,
         call(a.layer) if a else "",
@@ -159,16 +161,17 @@ def to_json(found: Comparison) -> str:
 
 def _side(side: Side) -> Json:
     net = side.net
-    return {"file": side.source.file, "net": net.name, "layers": len(side.places), "params": net.params, "macs": net.macs}
+    counts: dict[str, Json] = {"params": size(net.params), "macs": size(net.macs)}
+    return {"file": side.source.file, "net": net.name, "layers": len(side.places), **counts}
 
 
 def _layer(place: Place | None) -> Json:
     if place is None:
         return None
-    shapes: list[Json] = [list(shape) for shape in place.inputs]
-    counts: dict[str, Json] = {"params": place.params, "macs": place.macs}
-    return {"path": place.path, "layer": call(place.layer), "inputs": shapes, "output": list(place.output), **counts}
+    shapes: list[Json] = [[size(dim) for dim in shape] for shape in place.inputs]
+    counts: dict[str, Json] = {"params": size(place.params), "macs": size(place.macs)}
+    return {"path": place.path, "layer": call(place.layer), "inputs": shapes, "output": [size(dim) for dim in place.output], **counts}
 
 
 def _weight(weight: Weight) -> Json:
-    return {"name": weight.name, "shape": list(weight.type.shape)}
+    return {"name": weight.name, "shape": [size(dim) for dim in weight.type.shape]}

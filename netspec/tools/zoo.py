@@ -12,7 +12,7 @@ from netspec.elaborate import CheckedNet, examine
 from netspec.records import record
 from netspec.report import Json
 from netspec.syntax.parse import parse
-from netspec.tools.columns import columns, markdown
+from netspec.tools.columns import columns, markdown, size
 
 _HEADS = ("net", "input", "params", "MACs", "file", "what it is")
 _RIGHT = (2, 3)
@@ -58,6 +58,6 @@ def to_text(form: str) -> str:
 
 def _json(entry: Entry) -> Json:
     net = entry.net
-    shapes: dict[str, Json] = {name: list(shape) for name, shape in net.inputs.items()}
-    counts: dict[str, Json] = {"params": net.params, "macs": net.macs}
+    shapes: dict[str, Json] = {name: [size(dim) for dim in shape] for name, shape in net.inputs.items()}
+    counts: dict[str, Json] = {"params": size(net.params), "macs": size(net.macs)}
     return {"name": net.name, "inputs": shapes, **counts, "file": str(entry.file), "about": entry.about}
