@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import prod
@@ -11,6 +12,8 @@ from netspec.elaborate.reach import Look, Reach, Size
 from netspec.graph.types import Shape
 from netspec.kernels.formula import Formula
 
+MOST_LINES = 6
+"""Formulas of a layer that are shown: a connection table has one for each kind of link."""
 _AXES = {3: ("height", "width"), 2: ("steps",)}
 """What the axes are called along which a window slides, by the rank of the result."""
 
@@ -52,7 +55,7 @@ def counts(facts: Facts) -> Iterator[tuple[str, list[str]]]:
         yield "parameters", lines
     contractions = [formula for formula in facts.inference.formulas if formula.multiplications()]
     if contractions:
-        yield "multiplications", [_multiplications(formula) for formula in contractions]
+        yield "multiplications", list(_contractions(contractions, facts.macs))
         if facts.weights:
             yield "fully connected", list(_dense(facts, max(prod(weight.type.sample) for weight in facts.weights)))
 
@@ -62,10 +65,23 @@ def product(extents: Sequence[int]) -> str:
     return f"{' x '.join(f'{extent:,}' for extent in extents)}{f' = {prod(extents):,}' if len(extents) > 1 else ''}"
 
 
+def _contractions(formulas: Sequence[Formula], macs: int) -> Iterator[str]:
+    """The products of each formula, those that are alike once, and of several the sum."""
+    alike = Counter(map(_multiplications, formulas))
+    shown = list(alike.items())[:MOST_LINES]
+    yield from (f"{times} times {text}" if times > 1 else text for text, times in shown)
+    if len(alike) > len(shown):
+        yield f".. and {len(alike) - len(shown)} formulas more"
+    if len(formulas) > 1:
+        yield f"in all {macs:,}"
+
+
 def _multiplications(formula: Formula) -> str:
-    """How many elements, and how many products each of them sums."""
+    """How many elements, and how many products each of them sums: at each place of the sum one, or several beside each other."""
     kept = [axis.extent for axis in formula.kept if isinstance(axis.extent, int)]
     reduced = [axis.extent for axis in formula.reduced if isinstance(axis.extent, int)]
+    beside = formula.multiplications() // prod(kept + reduced)
+    reduced += [beside] if beside > 1 else []
     return f"{_factors(kept)} elements, each a sum of {_factors(reduced)} products: {formula.multiplications():,}"
 
 

@@ -14,7 +14,7 @@ from netspec.elaborate import CheckedNet, Setting, elaborate
 from netspec.elaborate.facts import FLOAT, Facts, Library
 from netspec.elaborate.reach import Reach, of_input
 from netspec.explain.arguments import call
-from netspec.explain.arithmetic import counts, fields, sizes
+from netspec.explain.arithmetic import MOST_LINES, counts, fields, sizes
 from netspec.graph.graph import Node
 from netspec.records import record
 from netspec.syntax.parse import parse
@@ -23,12 +23,17 @@ _MOST = 12
 """Applications that a line lists beside the one that it explains."""
 
 
+_WIDEST = 160
+"""Characters of a formula."""
+
+
 @record
 class Applied:
-    """A layer of a net, and the reach of what it reads."""
+    """A layer of a net, the parameters that are its own, and the reach of what it reads."""
 
     node: Node
     facts: Facts
+    params: int
     reads: tuple[Reach | None, ...]
     reach: Reach | None
 
@@ -60,7 +65,7 @@ def applied(net: CheckedNet) -> Iterator[Applied]:
     reaches: dict[str, Reach | None] = {name: of_input(shape) for name, shape in net.inputs.items()}
     for node, row in zip(net.graph.layers if net.graph else (), net.rows, strict=False):
         reaches[node.output.name] = row.reach
-        yield Applied(node, library.facts(node.layer, row.inputs), tuple(reaches[name] for name in node.inputs), row.reach)
+        yield Applied(node, library.facts(node.layer, row.inputs), row.params, tuple(reaches[name] for name in node.inputs), row.reach)
 
 
 def _line(source: Source, line: int) -> str:
@@ -90,11 +95,12 @@ def _layer(item: Applied) -> Iterator[str]:
     reads = " and ".join(str(list(shape)) for shape in facts.inputs)
     yield f"{item.node.name}: {call(facts.layer)}   {reads} -> {list(facts.output)}"
     yield ""
-    yield from _rows("formula", [str(formula) for formula in facts.inference.formulas])
+    yield from _rows("formula", list(_formulas(facts)))
     for axis, size in sizes(facts):
         yield from _rows(axis, [size])
     for what, lines in counts(facts):
         yield from _rows(what, lines)
+    yield from _rows("shared", list(_shared(item)))
     yield from _rows("receptive field", list(fields(item.reads, facts.looks, item.reach)))
     yield from _rows("memory", list(_memory(facts)))
 
@@ -103,6 +109,20 @@ def _rows(what: str, lines: Sequence[str]) -> Iterator[str]:
     """Lines with their heading beside the first."""
     for k, line in enumerate(lines):
         yield f"  {what if k == 0 else '':<16}  {line}"
+
+
+def _formulas(facts: Facts) -> Iterator[str]:
+    formulas = facts.inference.formulas
+    yield from (text if len(text) <= _WIDEST else f"{text[:_WIDEST]}.." for text in map(str, formulas[:MOST_LINES]))
+    if len(formulas) > MOST_LINES:
+        yield f".. and {len(formulas) - MOST_LINES} more of this kind"
+
+
+def _shared(item: Applied) -> Iterator[str]:
+    """Which weights belong to another layer, and how many numbers are the layer's own."""
+    others = [name for name in item.node.weights if not name.startswith(f"{item.node.name}.")]
+    if others:
+        yield f"{', '.join(others)} is read here and counted there; {item.params:,} parameters are its own"
 
 
 def _memory(facts: Facts) -> Iterator[str]:
