@@ -55,8 +55,8 @@ def setting(name: str) -> str | None:
         out += ["", "takes", *(f"  {item}" if item in found.words else f"  {arguments.signature(found.calls[item])}" for item in takes)]
     unbuilt = [word for word in found.words if found.built and word not in found.built]
     later = [*sorted(found.later), *unbuilt]
-    if later or found.refused:
-        out += ["", f"in the language, and not built yet: {', '.join(later) or 'the whole setting'}"]
+    if later:
+        out += ["", f"in the language, and not built yet: {', '.join(later)}"]
     return "\n".join(out)
 
 

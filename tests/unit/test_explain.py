@@ -13,6 +13,7 @@ from netspec.explain import arguments, declarations, explain, layers, pages
 from netspec.explain.arithmetic import counts, sizes
 from netspec.graph.types import Example, Layer
 from netspec.layers import LAYERS, LOSSES
+from netspec.training import SETTINGS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ALL = {**LAYERS, **LOSSES}
@@ -75,6 +76,7 @@ def test_an_unknown_topic_offers_the_nearest(topic: str, help: str) -> None:
 def test_other_names_and_settings() -> None:
     assert explain("Conv2d").startswith("`Conv2d` is called `conv` here.\n\nconv: ")
     assert "adamw(" in explain("optimizer")
+    assert all(explain(name) for name in SETTINGS)
     with pytest.raises(UsageError, match="nothing to explain under `xyzzyxyzzy`"):
         explain("xyzzyxyzzy")
 
