@@ -15,6 +15,8 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Cells = tuple[str, ...]
 
 HEADS: Cells = ("layer", "kind", "output", "params", "MACs", "field", "pad")
+_MOST = 8
+"""Layers that are named in a line."""
 _RIGHT = frozenset({"params", "MACs", "field"})
 
 
@@ -103,6 +105,7 @@ def _net(net: CheckedNet) -> dict[str, Json]:
         "inputs": {name: list(shape) for name, shape in net.inputs.items()},
         "outputs": {name: list(shape) for name, shape in net.output_shapes().items()},
         "params": net.params,
+        "train_params": net.in_training.params,
         "macs": net.macs,
         "receptive_field": _field(net.receptive_field),
         "memory": needs or None,
@@ -195,6 +198,9 @@ def _text(net: CheckedNet, expected: Sequence[Expectation], colour: bool) -> Ite
     yield from (f"  {_line(row, widths)}" for row in rows)
     yield f"{dim}{rule}{plain}"
     yield f"  {bold}{_line(total, widths)}{plain}"
+    if net.trained is not None:
+        yield ""
+        yield f"  in training {net.trained.params:,} parameters: {_only_trained(net)}"
     if net.memory is not None:
         yield ""
         yield f"  memory  inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)}"
@@ -221,6 +227,9 @@ def _markdown(net: CheckedNet, expected: Sequence[Expectation]) -> Iterator[str]
     yield f"|{'|'.join('---:' if head in _RIGHT else '---' for head in HEADS)}|"
     yield from (f"| {' | '.join(_cells(row))} |" for row in net.rows)
     yield f"| **total** | | | **{net.params:,}** | **{net.macs:,}** | **{_pixels(net.receptive_field)}** | |"
+    if net.trained is not None:
+        yield ""
+        yield f"In training {net.trained.params:,} parameters: {_only_trained(net)}."
     if net.memory is not None:
         yield ""
         yield f"Memory: inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)};"
@@ -248,6 +257,14 @@ def _cells(row: Row) -> Cells:
         _pixels(row.receptive_field),
         _pads(row.pads),
     )
+
+
+def _only_trained(net: CheckedNet) -> str:
+    """What stands in `if training`: the layers with parameters that the deployed net does not have."""
+    deployed = {row.path for row in net.rows}
+    rows = [row for row in net.in_training.rows if row.params and row.path not in deployed]
+    shown = ", ".join(f"{row.path} {row.params:,}" for row in rows[:_MOST])
+    return "with " + shown + (", .." if len(rows) > _MOST else "") if rows else "other layers, the same number"
 
 
 def _shape(shape: Shape) -> str:

@@ -90,7 +90,6 @@ def _elaborate_nets(
             continue
         build, sound = built
         net = _checked(name, build, sound, work, trained)
-        work.as_deployed()
         nets.append(net)
         for block in expects if sound else ():
             if block.net.text == name:
@@ -131,6 +130,7 @@ def _checked(name: str, build: Build, sound: bool, work: Elaborator, trained: Bl
         if sound and other.graph != net.graph:
             check_names(build, as_trained, work.problems)
             net = replace(net, trained=other)
+        work.as_deployed()
     plans = tuple(_plans(net, work, trained))
     plan = plans[0] if plans else None
     net = replace(net, plan=plan, plans=plans)
