@@ -11,6 +11,7 @@ from functools import lru_cache
 from math import prod
 
 from netspec.schedule.arrival import Stream, arrival, streams
+from netspec.schedule.memory import ALIGN
 from netspec.schedule.nest import FLOAT, Clip, Dim, Nest, Source, factors_of, kind_of
 from netspec.schedule.order import Loops, best_order
 from netspec.schedule.program import DEPTH, LOOPS, Count, Kind, Launch, Loop, Operand, Size, Tile, resolve, slot_of
@@ -295,7 +296,7 @@ class _Assembly:
             self.extra.append((Source("index", None, Count(), block=0 if block else -self.lanes), moves))
             return True
         step = self.lanes * (self.choice.vectors if self.vector is self.lane else 1)
-        if (isinstance(lane.extent, int) and lane.extent % step == 0) or self.nest.may_overrun(lane):
+        if (isinstance(lane.extent, int) and lane.extent % step == 0) or (step <= ALIGN and self.nest.may_overrun(lane)):
             return False
         self.extra.append((Source("index", None, lane.extent), {lane.name: -1}))
         return True

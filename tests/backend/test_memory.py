@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from netspec.graph.graph import Graph
 from netspec.kernels.affine import N
+from netspec.model import load
 from netspec.runtime.executable import Executable
 from netspec.schedule.layout import Layout, Order
 from netspec.schedule.memory import ALIGN, SLACK, Piece, place
@@ -87,6 +88,13 @@ def test_no_launch_leaves_its_tensors(seed: int, order: Order) -> None:
     program = scheduled(seed, order)
     for images in (1, 5, 17, 32):
         assert not list(outside(program, images))
+
+
+def test_tiles_wider_than_the_room_behind_a_tensor_end_with_it() -> None:
+    net = load("net A { input x[17, 12, 5]; conv(1, 3x3, pad=half) -> conv(6, 1x1) -> flatten -> dense(5) }").graph
+    program = schedule(optimised(with_gradients(net)), TARGETS["avx512"], 32, "images")
+    assert any(16 * launch.tile.vectors > ALIGN for launch in program.launches)
+    assert not list(outside(program, 17))
 
 
 CASES = pytest.mark.parametrize(("seed", "order"), [(1, "channels"), (5, "images"), (3, "images")], ids=["residual", "lanes", "apart"])
