@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from netspec.kernels.random import MASK, mix
 from netspec.runtime.cache import private_cache
@@ -207,8 +208,14 @@ def _evaluate(tables, memory, stream, order, batch, control, sums):
         sums[2] += count
 
 
+def _address(array):
+    """Where an array lies."""
+    return array.ctypes.data
+
+
 choose()
 with private_cache():
+    address: Callable[[NDArray[np.float32]], int] = njit(cache=True)(_address)
     _mix = njit(mix)
     _step_key = njit(_step_key)
     _deal, _take_shares, _take_parts = njit(_deal), njit(_take_shares), njit(_take_parts)

@@ -13,7 +13,7 @@ from netspec.kernels.random import MASK, mix
 from netspec.kernels.scalar import SCALARS
 from netspec.runtime.build import build
 from netspec.runtime.table import Table, make_table
-from netspec.runtime.threads import alone
+from netspec.runtime.threads import one_at_a_time
 from netspec.schedule.layout import Layout
 from netspec.schedule.program import Program, Space, resolve
 
@@ -25,7 +25,10 @@ class Executable:
     """Runs a program on the CPU. Weights are named NumPy arrays in PyTorch's layout."""
 
     def __init__(self, program: Program, threads: int) -> None:
+        from netspec.runtime.engine import address, run
+
         self.program, self.threads = program, threads
+        self._run, self._address = one_at_a_time(run), address
         self.drivers = build(program.tiles)
         sizes = dict(program.spaces)
         self.private_bytes = -(-4 * sizes.get("private", 0) // 4096) * 4096
@@ -40,6 +43,7 @@ class Executable:
         self._loading = make_table(program, program.load, self.drivers, self.bases, 1) if program.load else None
         self._loaded = self._loading is None
         self._count = program.scalars.index("N")
+        self._surroundings: dict[int, tuple[int, ...]] = {}
 
     def table(self, images: int) -> Table:
         """The table for a batch of so many images."""
@@ -52,10 +56,11 @@ class Executable:
         """The table for so many images, with the addresses of these arrays in it; what depends on weights alone is up to date."""
         if not self._loaded:
             self._loaded = True
-            self._walk(self._loading or self.table(images), 1)
+            table = self._loading or self.table(images)
+            self._run(table.segments, table.launches, *self.surroundings(1))
         table = self.table(images)
         for name, place, offset in table.external:
-            table.records[place] = external[name].ctypes.data + offset
+            table.records[place] = self._address(external[name]) + offset
         return table
 
     def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
@@ -63,17 +68,17 @@ class Executable:
         table = self.bind(external, images)
         if scalars or self.scalars[self._count] != images:
             self._set_scalars(images, scalars or {})
-        self._walk(table, images)
+        self._run(table.segments, table.launches, *self.surroundings(images))
 
-    def _walk(self, table: Table, images: int) -> None:
-        from netspec.runtime.engine import run
-
-        blocks = -(-images // self.program.target.lanes)
-        with alone():
-            run(
-                table.segments, table.launches, self.threads, blocks, self.bases["private"], self.private_bytes,
-                self.bases.get("parts", 0), self.part_bytes,
-            )  # fmt: skip
+    def surroundings(self, images: int) -> tuple[int, ...]:
+        """What the engine is told beside a table: threads, blocks of images, the arenas of threads and of sums over the batch."""
+        known = self._surroundings.get(images)
+        if known is None:
+            blocks = -(-images // self.program.target.lanes)
+            parts = self.bases.get("parts", 0)
+            known = self.threads, blocks, self.bases["private"], self.private_bytes, parts, self.part_bytes
+            self._surroundings[images] = known
+        return known
 
     def _set_scalars(self, images: int, scalars: Mapping[str, float]) -> None:
         key = mix(mix(int(scalars.get("seed", 0)) & MASK) ^ (int(scalars.get("step", 0)) & MASK))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
 from netspec.runtime.executable import Executable
 from netspec.runtime.table import Integers, Table, make_table
-from netspec.runtime.threads import alone
+from netspec.runtime.threads import one_at_a_time
 
 LEAST, MOST = 2e-4, 64
 """Seconds that a call should take, so that the way from Python costs no more than a hundredth of it, and the most repeats in one call."""
@@ -56,15 +57,8 @@ class Singles:
     def _call(self, segments: Integers, launches: Integers, part_bytes: int) -> Callable[[], None]:
         from netspec.runtime.engine import run
 
-        exe = self._exe
-        blocks = -(-self._images // exe.program.target.lanes)
-        rest = exe.threads, blocks, exe.bases["private"], exe.private_bytes, exe.bases.get("parts", 0), part_bytes
-
-        def call() -> None:
-            with alone():
-                run(segments, launches, *rest)
-
-        return call
+        *rest, _ = self._exe.surroundings(self._images)
+        return partial(one_at_a_time(run), segments, launches, *rest, part_bytes)
 
 
 def _seconds(call: Callable[[], None]) -> float:

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from threading import RLock
+from typing import ParamSpec, TypeVar
 
 import numba
 from numba import config
 
 from netspec import settings
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _LOCK = RLock()
 
 
@@ -33,9 +36,18 @@ def choose() -> bool:
     return config.THREADING_LAYER == "omp"
 
 
-def alone() -> AbstractContextManager[object]:
-    """Around a parallel call: one at a time where the library may not bear two (the work queue ends the process)."""
-    return nullcontext() if choose() else _LOCK
+def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
+    """A parallel function that may be called from several threads: one after the other where the library does not bear two at once (the
+    work queue ends the process).
+    """
+    if choose():
+        return call
+
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _LOCK:
+            return call(*args, **kwargs)
+
+    return guarded
 
 
 def layer() -> str:

@@ -17,7 +17,7 @@ from netspec.passes.attach_loss import CORRECT, LOSS, field_input
 from netspec.runtime import engine
 from netspec.runtime.executable import Executable
 from netspec.runtime.input import Line, Stream, stream
-from netspec.runtime.threads import alone
+from netspec.runtime.threads import one_at_a_time
 from netspec.training import TrainPlan
 from netspec.training.optimizers import CURVATURE
 from netspec.training.preparation import Prepared
@@ -122,8 +122,7 @@ class Feed:
 
     def _alone(self, _held: object, call: Callable[..., None], *arguments: object) -> None:
         """A method, so that the thread holds on to the memory it works in, also when nobody waits for it."""
-        with alone():
-            call(*arguments)
+        one_at_a_time(call)(*arguments)
 
     def _external(self) -> dict[str, NDArray[np.float32]]:
         return self.inputs | {field_input(name): array for name, array in self.targets.items()}
