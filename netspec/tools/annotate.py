@@ -35,6 +35,8 @@ def _inserted_shapes(net: tree.Net, text: str, shapes: Ends, varied: Mapping[str
     for item in net.body.items:
         if not isinstance(item, tree.Statement | tree.Head) or "\n" in text[item.span.start : item.span.end]:
             continue
+        if item.shape is None and _is_choice(item.chain):
+            continue
         chain, shape = item.chain.span, shapes.get(item.chain.span)
         if item.shape is not None:
             found.append((chain.end, item.shape.span.end, f":: {text[item.shape.span.start : item.shape.span.end]}"))
@@ -42,6 +44,11 @@ def _inserted_shapes(net: tree.Net, text: str, shapes: Ends, varied: Mapping[str
             found.append((chain.end, chain.end, written))
     columns = [start - text.rfind("\n", 0, start) for start, _, _ in found]
     return [(start, end, " " * (max(columns) - at + 1) + new) for (start, end, new), at in zip(found, columns, strict=True)]
+
+
+def _is_choice(chain: tree.Chain) -> bool:
+    """Whether it ends with an `if`, whose shape depends on more than the net."""
+    return bool(chain.steps) and isinstance(chain.steps[-1], tree.If)
 
 
 def _ends(nets: Sequence[CheckedNet]) -> Ends:

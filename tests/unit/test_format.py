@@ -225,6 +225,7 @@ net N(w=2) {
   repeat 2 {
     b(8)
   }
+  if training { dropout(0.5) }
   flatten                      :: [1152]
   output head: dense(classes)   :: [classes]
 }
