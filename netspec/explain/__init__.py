@@ -44,6 +44,8 @@ def _of_name(name: str) -> str:
 
 def _nearest(name: str, topics: list[str]) -> str:
     """The help for what is no topic: the nearest one, of a code its family, else where all are listed."""
+    if name.endswith(".net"):
+        return f"name a line of it: `{name}:6`"
     family = [code for code in pages.codes() if code[:3] == name[:3].upper()]
     if close := nearest(name, topics):
         return f"did you mean `{close[0]}`?"

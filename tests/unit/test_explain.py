@@ -65,7 +65,13 @@ def test_arguments_are_written_as_in_the_language() -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "help"), [("covn", "did you mean `conv`?"), ("cosin", "did you mean `cosine`?"), ("E0299", "near it: E0201, E0202")]
+    ("topic", "help"),
+    [
+        ("covn", "did you mean `conv`?"),
+        ("cosin", "did you mean `cosine`?"),
+        ("E0299", "near it: E0201, E0202"),
+        ("lenet.net", "name a line of it: `lenet.net:6`"),
+    ],
 )
 def test_an_unknown_topic_offers_the_nearest(topic: str, help: str) -> None:
     with pytest.raises(UsageError) as caught:
