@@ -73,8 +73,7 @@ class Formula:
 
     def multiplications(self, batch: int = 1) -> int:
         """How many products a contraction takes, border included; 0 for what is no contraction."""
-        products = _products(self.body) if self.combine == "sum" else 0
-        return products * size_of(tuple(axis.extent for axis in self.axes), batch) if products else 0
+        return size_of(tuple(axis.extent for axis in self.axes), batch) if self.factors else 0
 
     def substitute(self, values: Mapping[Axis, Affine]) -> Formula:
         """Replace axes by affine values everywhere."""
@@ -118,18 +117,6 @@ class Formula:
         combine = "" if self.combine == "none" else f"{self.combine}({over}) "
         argument = "" if self.argument is None else f", {self.argument}"
         return f"{self.out}{argument} = {combine}{self.body}"
-
-
-def _products(body: Expr) -> int:
-    """How many products of two accesses a sum of nothing else has."""
-    match body:
-        case Call("mul", (Access(), Access())):
-            return 1
-        case Call("add", (a, b)):
-            left, right = _products(a), _products(b)
-            return left + right if left and right else 0
-        case _:
-            return 0
 
 
 def _axes_of(body: Expr) -> Iterator[Axis]:

@@ -19,6 +19,7 @@ from netspec.kernels.formula import Formula, Tensor, d, each, total
 from netspec.kernels.gradient import gradient
 from netspec.kernels.scalar import Expr
 from netspec.layers.correlation import Correlation
+from netspec.layers.inputs import axes_of
 from netspec.records import record
 
 Link = tuple[int, int]
@@ -29,7 +30,9 @@ MOST_LINKS = 1024
 
 @record
 class Run:
-    """Channels `first`, `first + step`, .. that filter c reads; their kernels stand one behind the other, from `number` on."""
+    """Channels `first`, `first + step`, .. that filter c reads; their kernels stand one behind the other, from `number` on. Of gradients it
+    is the other way round: filters that read channel c.
+    """
 
     c: int
     first: int
@@ -41,6 +44,12 @@ class Run:
         """What they add to the filter's result."""
         j = Axis("j", self.count)
         return found.part(self.c, j * self.step + self.first, j + self.number, y)
+
+    def gradient(self, found: Correlation, shape: Shape, name: str) -> tuple[Formula, ...]:
+        """Of a run of filters that all read channel c: what they add to its gradient."""
+        j = Axis("j", self.count)
+        formula = found.part(j * self.step + self.first, self.c, j + self.number, "y", "turned")
+        return gradient(formula, "x", (N, *shape), name)[0].formulas
 
 
 def linked(found: Correlation, links: tuple[Link, ...], *, bias: bool) -> tuple[Formula, ...]:
@@ -57,11 +66,18 @@ def linked(found: Correlation, links: tuple[Link, ...], *, bias: bool) -> tuple[
 
 
 def linked_gradients(found: Correlation, links: tuple[Link, ...], shape: Shape, *, bias: bool) -> tuple[Formula, ...]:
-    """Its gradients: of a channel of the input, whose shape is given, the sum over the links that read it; of kernels run by run."""
-    readers: defaultdict[int, list[tuple[Formula, ...]]] = defaultdict(list)
-    for number, (c, i) in enumerate(links):
-        readers[i].append(gradient(found.part(c, i, number, "y"), "x", (N, *shape), d("x"))[0].formulas)
-    formulas = [_together(same) for i in sorted(readers) for same in zip(*readers[i], strict=True)]
+    """Its gradients by the input, whose shape is given, and by the weights. To a channel all filters that read it are in runs, too, once
+    the kernels are in the order of channels.
+    """
+    order = sorted(range(len(links)), key=lambda number: links[number][::-1])
+    taps = found.taps
+    formulas = [each(Tensor("turned")[to, *taps], Tensor("weight")[number, *taps]) for to, number in enumerate(order)]
+    levels = _levels([(links[number][1], links[number][0]) for number in order])
+    for level, runs in reversed(list(enumerate(levels))):
+        formulas += [part for run in runs for part in run.gradient(found, shape, f"slope{level}")]
+    place = axes_of(shape)
+    whole: list[Expr] = [Tensor(f"slope{level}")[place] for level in range(len(levels))]
+    formulas.append(each(Tensor(d("x"))[place], reduce(add, whole)))
     for run in (run for runs in _levels(links) for run in runs):
         formula = run.formula(found, d("y"))
         assert formula.factors is not None
@@ -88,12 +104,6 @@ def _progressions(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         count = next((k for k, number in enumerate(numbers) if number != first + k * step), len(numbers))
         yield first, step, count
         numbers = numbers[count:]
-
-
-def _together(parts: Sequence[Formula]) -> Formula:
-    """The sum of formulas that write the same elements."""
-    bodies: list[Expr] = [part.body for part in parts]
-    return replace(parts[0], body=reduce(add, bodies))
 
 
 def links_of(table: Sequence[str | Sequence[int]], channels: int, filters: int) -> tuple[Link, ...]:

@@ -40,11 +40,11 @@ class Correlation:
         bias = self._viewed(Tensor("bias"), (*self.group, channel))[*self.group, channel]
         return each(self._viewed(Tensor("y"), place)[place], Tensor("sum")[place] + bias)
 
-    def part(self, c: int, channels: Affine | int, kernels: Affine | int, y: str) -> Formula:
-        """What some channels add to one filter's result, with kernels from a list."""
+    def part(self, c: Affine | int, channels: Affine | int, kernels: Affine | int, y: str, weight: str = "weight") -> Formula:
+        """What some channels add to some filters' results, with kernels from a list."""
         out = Tensor(y)[self.n, *in_order([affine(c)], [affine(place) for place in self.places])]
         x = Tensor("x", self._outside)[self.n, *in_order([affine(channels)], self._reached)]
-        return total(out, x * Tensor("weight")[kernels, *self.taps])
+        return total(out, x * Tensor(weight)[kernels, *self.taps])
 
     @property
     def place(self) -> tuple[Axis, ...]:

@@ -50,11 +50,11 @@ class _Walk:
         self.waiting: defaultdict[str, list[str]] = defaultdict(list)
         self.done: set[str] = set()
 
-    def emit(self, name: str, formulas: tuple[Formula, ...], origin: str) -> None:
-        """Append an op that writes `name`; a gradient has the type of what it is the gradient of."""
+    def emit(self, name: str, formulas: tuple[Formula, ...], origin: str, beside: tuple[Formula, ...] = ()) -> None:
+        """Append an op that writes `name`; a gradient has the type of what it is the gradient of, others as much as those `beside` read."""
         tensor = name.removeprefix("d:").partition("#")[0]
         known = self.graph.types.get(tensor)
-        kind = known.type if known else written_type(formulas[0].out, formulas)
+        kind = known.type if known else written_type(formulas[0].out, (*formulas, *beside))
         self.ops.append(Op(name, formulas, (Value(name, kind),), origin))
         if "#" not in name:
             self.done.add(name)
@@ -108,7 +108,7 @@ class _Walk:
                 self.contribute(tensor, [formulas], op.origin)
                 names[target] = self.waiting[tensor][-1]
             else:
-                self.emit(target, formulas, op.origin)
+                self.emit(target, formulas, op.origin, gradients)
 
 
 def _depend_on(graph: Graph, roots: set[str]) -> set[str]:
