@@ -180,6 +180,9 @@ def _optimizer_problems(plan: TrainPlan) -> Iterator[Problem]:
         if getattr(plan, setting) not in ((), None, 1):
             message = f"`{plan.optimizer.name}` searches along the loss of all samples, which `{setting}` is no part of"
             yield Problem("E0306", setting, message, f"leave `{setting}` out, or take another optimizer")
+    if any(isinstance(item, Times) for item in plan.rates):
+        message = f"`{plan.optimizer.name}` moves all weights along one line, at one rate"
+        yield Problem("E0306", "rates", message, "`frozen` weights stay out of it; for other rates take another optimizer")
 
 
 def _split_problems(plan: TrainPlan) -> Iterator[Problem]:

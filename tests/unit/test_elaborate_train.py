@@ -89,6 +89,7 @@ def test_a_lone_call_is_a_list_of_one_and_a_loss_may_be_scaled() -> None:
         ({"data": "mnist5k()", "schedule": "plateau()"}, "E0306", "schedule = plateau()"),
         ({"schedule": "plateau(5 epochs) -> constant(5 epochs)"}, "E0301", "schedule = plateau(5 epochs) -> constant(5 epochs)"),
         ({"optimizer": "lbfgs()", "clip": "norm(1)"}, "E0306", "clip = norm(1)"),
+        ({"optimizer": "lbfgs()", "rates": '[times(2, on="f"), frozen(on="c")]'}, "E0306", 'rates = [times(2, on="f"), frozen(on="c")]'),
         ({"optimizer": "lbfgs()", "accumulate": "2"}, "E0306", "accumulate = 2"),
         ({"clip": "norm(0)"}, "E0106", "0"),
         ({"loss": "cross_entropy(class_weights=[1, 2])"}, "E0302", "cross_entropy(class_weights=[1, 2])"),
