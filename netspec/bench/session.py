@@ -77,6 +77,8 @@ def check(model: Model, mode: Mode, target: str | None) -> None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         several = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
         raise UserError(f"{model.name} has {several}: the bench runs nets of one input and one output")
+    if turned := next((name for node in graph.layers for name in node.turned), None):
+        raise UserError(f"{model.name} takes `{turned}` with rows as columns: the bench runs nets whose weights are taken as they are")
     if mode == "train" and model.net.trained is not None:
         raise UserError(f"{model.name} is trained with more than it has when deployed", "the bench can run it with `--mode infer`")
     if mode == "train" and model.plan is None:

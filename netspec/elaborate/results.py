@@ -92,6 +92,11 @@ class CheckedNet:
         rank = max(map(len, found), default=0)
         return tuple(max(item[k] for item in found if len(item) == rank) for k in range(rank)) if found else None
 
+    def shape(self, address: str) -> Shape:
+        """The shape of a sample at an input, a result, a label (`stage[2].keep`) or a step (`stage.2.conv.0`). KeyError for nothing."""
+        shapes = dict(self.inputs) | {row.path: row.output for row in self.rows}
+        return shapes[self.outputs.get(address) or self.labels.get(address) or address]
+
     def output_shapes(self) -> dict[str, Shape]:
         """The shapes of the results by name, as far as the rows reach."""
         shapes = dict(self.inputs) | {row.path: row.output for row in self.rows}

@@ -15,11 +15,11 @@ net Headed {
   input x[6]
   h: unit(8)
   if training { output aux: dense(3) }
-  output main: dense(3)
+  output main: unit(3)
 }
 train Headed {
   data = npz("d.npz", val=25%)
-  loss = cross_entropy(main)
+  loss = cross_entropy(main) + 0.3 * cross_entropy(aux)
   optimizer = sgd(lr=0.1)
   batch = 8
   epochs = 1
@@ -38,7 +38,7 @@ def test_a_run_is_opened_without_the_files_that_its_spec_imported(tmp_path: Path
     assert folder is not None
     saved = load(folder / LAST)
     assert set(saved.metadata["imports"]) == {"blocks/units.net", "tools.net"}  # type: ignore[arg-type]
-    assert {"aux.weight", "aux.bias", "main.weight"} <= set(saved.tensors)
+    assert {"aux.weight", "aux.bias", "main.dense.0.weight"} <= set(saved.tensors)
     for path in tmp_path.rglob("*.net"):
         path.unlink()
     run = netspec.open_run(folder)
@@ -47,4 +47,4 @@ def test_a_run_is_opened_without_the_files_that_its_spec_imported(tmp_path: Path
     assert np.isfinite(loss)
     assert accuracy is not None
     names = {weight.name for weight in run.model.weights}
-    assert names == {f"{name}.{kind}" for name in ("h.dense.0", "aux", "main") for kind in ("weight", "bias")}
+    assert names == {f"{name}.{kind}" for name in ("h.dense.0", "aux", "main.dense.0") for kind in ("weight", "bias")}

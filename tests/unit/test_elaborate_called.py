@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from elaborated import at, examined, net, only_error, rendered, rows, sound, weights
 
+from netspec import check
+
 SMALL = """net Small(width=4, depth) {
   input image[3, 8, 8]
   stage: repeat depth { conv(width, 3x3, pad=1) -> relu }
@@ -122,3 +124,23 @@ def test_a_counter_that_moves_on_in_training(between: str) -> None:
     text = net(f"conv(4, 3x3) -> bn\nif training {{ {between} }}\nconv(4, 3x3) -> bn")
     assert only_error(text).code == "E0124"
     sound(net(f"conv(4, 3x3) -> bn\nif training {{ more: {between} }}\nconv(4, 3x3) -> bn"))
+
+
+def test_addresses_in_python() -> None:
+    found = sound(SMALL + "net Two {\n  input x[3, 8, 8]\n  body: Tiny(width=6)\n  output early: from body.stage[0] -> gap\n}")
+    shapes = {name: found.shape(name) for name in ("x", "body", "body.main", "body.stage[0]", "early", "body.stage.0.relu.0")}
+    assert shapes == {
+        "x": (3, 8, 8),
+        "body": (6, 8, 8),
+        "body.main": (10,),
+        "body.stage[0]": (6, 8, 8),
+        "early": (6,),
+        "body.stage.0.relu.0": (6, 8, 8),
+    }
+    with pytest.raises(KeyError):
+        found.shape("body.stage[1]")
+
+
+def test_warnings_are_about_the_file_that_is_checked() -> None:
+    text = "use std.vision: se\nnet N {\n  input x[8, 8, 8]\n  a: relu\n  se(2)\n  output b: from a -> gap\n}\n"
+    assert [item.code for item in check(text).diagnostics] == []
