@@ -2,12 +2,14 @@
 
 `flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it a dense layer's weights,
 from then on [out, c, h, w]) leaves tensors free to be stored in any order: channels last, or with a border. An axis that occurs in a sum of
-axes cannot be split; that formula keeps the coarse view. So do formulas of which one sees 3 groups of 4 and the other 4 of 3.
+axes cannot be split; that formula keeps the coarse view. So do formulas of which one sees 3 groups of 4 and the other 4 of 3, and those of a
+tensor that is left along the dimension, as by a window over channels: its border is beside all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import takewhile
 
@@ -29,14 +31,25 @@ def refine_views(graph: Graph) -> Graph:
                     _note(finest, graph, access.tensor, access.view)
     if not finest:
         return graph
+    left = set(_left(graph))
     ops, changed = list(graph.ops), True
     while changed:
         changed = False
         for i, op in enumerate(ops):
-            formulas = tuple(_refine(graph, formula, finest) for formula in op.formulas)
+            formulas = tuple(_refine(graph, formula, finest, left) for formula in op.formulas)
             if formulas != op.formulas:
                 ops[i], changed = replace(op, formulas=formulas), True
     return replace(graph, nodes=tuple(ops))
+
+
+def _left(graph: Graph) -> Iterator[tuple[str, int]]:
+    """Tensors with the dimensions, counted from the last, along which some access leaves them."""
+    for access in (access for op in graph.ops for formula in op.formulas for access in formula.accesses):
+        shape = access.view or graph.shape(access.tensor)
+        for k, (index, size) in enumerate(zip(access.indices, shape, strict=True), -len(shape)):
+            reach = index.range()
+            if reach is not None and isinstance(size, int) and not 0 <= reach[0] <= reach[1] < size:
+                yield access.tensor, k
 
 
 def _note(finest: dict[str, Dims], graph: Graph, tensor: str, view: Dims) -> None:
@@ -45,10 +58,10 @@ def _note(finest: dict[str, Dims], graph: Graph, tensor: str, view: Dims) -> Non
         finest[tensor] = refined
 
 
-def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims]) -> Formula:
+def _refine(graph: Graph, formula: Formula, finest: dict[str, Dims], left: AbstractSet[tuple[str, int]]) -> Formula:
     """Split the axes of one formula where one of its tensors has finer dimensions than it sees; note what that makes finer in turn."""
     splits = _splits(graph, formula, finest)
-    if not splits or not all(_splittable(graph, access, splits) for access in formula.accesses):
+    if not splits or not all(_splittable(graph, access, splits, left) for access in formula.accesses):
         return formula
 
     def change(leaf: Expr) -> Expr:
@@ -112,11 +125,11 @@ def _product(group: Sequence[Extent]) -> int:
     return result
 
 
-def _splittable(graph: Graph, access: Access, splits: Mapping[Axis, tuple[Axis, ...]]) -> bool:
+def _splittable(graph: Graph, access: Access, splits: Mapping[Axis, tuple[Axis, ...]], left: AbstractSet[tuple[str, int]]) -> bool:
     shape = access.view or graph.shape(access.tensor)
-    for index, size in zip(access.indices, shape, strict=True):
+    for k, (index, size) in enumerate(zip(access.indices, shape, strict=True), -len(shape)):
         for axis in index.axes:
-            if axis in splits and (index.single != axis or axis.extent != size):
+            if axis in splits and (index.single != axis or axis.extent != size or (access.tensor, k) in left):
                 return False
     return True
 

@@ -100,6 +100,16 @@ def test_an_axis_in_a_sum_keeps_the_coarse_view() -> None:
     same_outputs(plain, refined, tensors_of(net.graph("net"), 3))
 
 
+def test_a_window_over_channels_keeps_them_whole() -> None:
+    net = Builder((6, 3, 4))
+    net.add("lrn", net.add("conv", "image", c=6, k=1, groups=3), n=3)
+    plain, refined = lowered(net), lowered(net, refine_views)
+    formulas = [formula for op in refined.ops if op.origin.startswith("lrn") for formula in op.formulas]
+    assert {access.view for formula in formulas for access in formula.accesses if access.tensor.endswith("square")} == {None}
+    same_outputs(plain, refined, tensors_of(net.graph("net"), 3))
+    assert schedule(refined, TARGETS["avx512"], 4)
+
+
 def test_nothing_viewed_nothing_done() -> None:
     net = Builder((2, 3, 4))
     net.add("relu", "image")
