@@ -2,8 +2,8 @@
 
 `flatten` writes its vector viewed as [c, h, w]. Splitting the axis of its readers in the same way (and with it a dense layer's weights,
 from then on [out, c, h, w]) leaves tensors free to be stored in any order: channels last, or with a border. An axis that occurs in a sum of
-axes cannot be split; that formula keeps the coarse view. So do formulas of which one sees 3 groups of 4 and the other 4 of 3, and those of a
-tensor that is left along the dimension, as by a window over channels: its border is beside all of them.
+axes cannot be split; that formula keeps the coarse view. So do formulas of which one sees 3 groups of 4 and the other 4 of 3, and those of
+a tensor that is left along the dimension, as by a window over channels: its border is beside all of them.
 """
 
 from __future__ import annotations
