@@ -94,7 +94,7 @@ def show(given: Namespace) -> int:
     from netspec.model import find_model
     from netspec.show import show as text_of
 
-    chosen = find_model(given.file, given.net, dict(given.set))
+    chosen = find_model(given.file, given.net, dict(given.set), block=given.train)
     options = {"target": given.target, "mode": given.mode, "batch": given.batch, "layout": given.layout, "unfold": given.unfold}
     print(text_of(chosen, given.emit, **options), end="")
     return FINE
@@ -147,7 +147,7 @@ def profile(given: Namespace) -> int:
     from netspec.bench.status import Status
     from netspec.model import find_model
 
-    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode == "train")
+    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode == "train", block=given.train)
     question = profiler.Question(chosen, given.mode, given.batch, given.threads, given.target, given.layout)
     status = Status(Console(stderr=True))
     try:
@@ -166,7 +166,7 @@ def compile_ahead(given: Namespace) -> int:
     from netspec.ahead import fill, largest_batches
     from netspec.model import find_model
 
-    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode != "infer")
+    chosen = find_model(given.file, given.net, dict(given.set), trained=given.mode != "infer", block=given.train)
     if given.max_batch:
         print(largest_batches(chosen, given.mode, given.target, given.layout))
         return FINE
@@ -225,7 +225,7 @@ def _predict(parser: ArgumentParser) -> None:
 
 
 def _training(parser: ArgumentParser) -> None:
-    parser.add_argument("--train", metavar="NAME", help="the train block of this name: `train NET as NAME`")
+    _block(parser)
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="a run folder to go on with")
     parser.add_argument("--max-epochs", type=_positive, metavar="N", help="end after so many epochs")
@@ -239,6 +239,7 @@ def _show(parser: ArgumentParser) -> None:
     parser.add_argument("--emit", choices=stages, default="graph")
     parser.add_argument("--unfold", action="store_true", help="of a picture: every layer of every block")
     parser.add_argument("--mode", choices=("infer", "train"), default="infer")
+    _block(parser)
     _batch(parser)
     _layout(parser)
 
@@ -261,6 +262,7 @@ def _bench(parser: ArgumentParser) -> None:
 
 def _profile(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", choices=("infer", "train"), default="infer")
+    _block(parser)
     _batch(parser)
     _layout(parser)
     parser.add_argument("--order", choices=("time", "net"), default="time", help="the slowest first, or as the net has them")
@@ -272,8 +274,13 @@ def _profile(parser: ArgumentParser) -> None:
 def _compile(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", choices=("infer", "train", "both"), default="both")
     parser.add_argument("--max-batch", action="store_true", help="compile nothing; say the largest batch that fits into memory")
+    _block(parser)
     _batch(parser)
     _layout(parser)
+
+
+def _block(parser: ArgumentParser) -> None:
+    parser.add_argument("--train", metavar="NAME", help="the train block of this name: `train NET as NAME`")
 
 
 def _batch(parser: ArgumentParser) -> None:

@@ -35,10 +35,15 @@ def check_plan(plan: TrainPlan, net: CheckedNet, binder: Binder) -> TrainPlan:
 
 
 def _check_fields(plan: TrainPlan, net: CheckedNet, binder: Binder) -> None:
-    """Every input has a field of the data, and every field that is named has somebody who reads it."""
+    """Every input has a field of the data, every field that is named has somebody who reads it, and what is moved is a picture."""
+    inputs, report = list(net.inputs), binder.problems.report
+    if plan.augment and not any(len(shape) == 3 for shape in net.inputs.values()):
+        message = (
+            f"`augment` moves pictures [c, h, w], the net has {', '.join(f'{name} {list(shape)}' for name, shape in net.inputs.items())}"
+        )
+        report("E0306", message, binder.spans["augment"], help="leave it out, or declare the input as a picture")
     if plan.data is None:
         return
-    inputs, report = list(net.inputs), binder.problems.report
     if not plan.data.archive and len(inputs) > 1:
         message = f"`{plan.data.name}` has pictures for one input, the net has the inputs {', '.join(inputs)}"
         help = f'`npz("samples.npz", {", ".join(f"{name}=.." for name in inputs)})` has a field for each'

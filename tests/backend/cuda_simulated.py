@@ -69,7 +69,24 @@ net Twin {
 }
 train Twin { loss = cross_entropy; optimizer = sgd(lr=0.1, momentum=0.9); epochs = 1 }
 """
-TWINS = {"lenet": LENET, "mlp": MLP, "parts": PARTS}
+SEVERAL = """
+net Twin {
+  input picture[1, 4, 4]
+  input facts[3]
+  a: from picture -> flatten -> dense(4) -> tanh
+  b: from facts -> dense(4)
+  from a -> add(b)
+  output kind: dense(4)
+  output back: dense(3)
+}
+train Twin {
+  loss      = cross_entropy(kind) + 0.5 * mse(back, facts) + 0.1 * mse(a, b)
+  optimizer = sgd(lr=0.1)
+  rates     = [times(0.5, on="bias"), frozen(on="a.bias")]
+  epochs    = 1
+}
+"""
+TWINS = {"lenet": LENET, "mlp": MLP, "parts": PARTS, "several": SEVERAL}
 """`parts`: a stride, whose gradient comes in parts with gaps; groups, seen as views; values written in two parts; running statistics."""
 IMAGES, BATCH = 2, 3
 LAYER_IMAGES = 3

@@ -110,7 +110,7 @@ def test_json() -> None:
     (error,) = report["diagnostics"]
     assert list(error) == ["code", "severity", "message", "file", "span", "labels", "notes", "help", "fix"]
     assert (error["code"], error["severity"], error["help"]) == ("E0302", "error", "`--set classes=10`")
-    assert error["span"] == {"start": {"line": 21, "column": 16}, "end": {"line": 21, "column": 29}}
+    assert error["span"] == {"start": {"line": 21, "column": 16}, "end": {"line": 21, "column": 51}}
 
 
 def test_json_of_a_broken_file_has_its_labels_and_fix() -> None:

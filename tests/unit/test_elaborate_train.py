@@ -171,6 +171,13 @@ def test_a_sum_of_weighted_terms_and_what_they_read() -> None:
     assert terms == [(1, "a.relu.0", "b", True), (-0.5, "b", "u", False), (-0.25, "add.0", "z", True), (-2, "a.relu.0", "v", True)]
 
 
+def test_only_pictures_are_moved() -> None:
+    text = "net N {\n input x[784]\n dense(10)\n}\n" + block(data='npz("a.npz", x="b", val=10%)', augment="shift(2)")
+    error = only_error(text)
+    assert (error.code, at(error, text)) == ("E0306", "augment = shift(2)")
+    assert error.message == "`augment` moves pictures [c, h, w], the net has x [784]"
+
+
 def test_pictures_for_one_input_alone() -> None:
     text = NET.replace("input x[1, 28, 28]", "input x[1, 28, 28]\n  input u[1, 28, 28]").replace("  c:", "  c: from x ->") + block()
     error = only_error(text)
