@@ -240,6 +240,7 @@ def _resample(
     # indices are unsigned: Numba would test signed ones for being negative, and nothing would be vectorised
     one_row, one_pixel = np.uint64(w + 3), np.uint64(1)
     corner, part_y, part_x = np.empty(w, np.uint32), np.empty(w, np.float32), np.empty(w, np.float32)
+    value = np.empty(w, np.float32)  # not the staging buffer itself: that is an address, which might be the frame's for all that LLVM knows
     for y in range(h):
         down = np.float32(y) - middle_y
         from_x, from_y = b * down + e + middle_x, d * down + f + middle_y
@@ -257,4 +258,6 @@ def _resample(
             above = framed[k] + right_part * (framed[k + one_pixel] - framed[k])
             k += one_row
             below = framed[k] + right_part * (framed[k + one_pixel] - framed[k])
-            line[x] = (above + part_y[x] * (below - above)) * factor + term
+            value[x] = (above + part_y[x] * (below - above)) * factor + term
+        for x in range(w):
+            line[x] = value[x]
