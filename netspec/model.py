@@ -218,8 +218,7 @@ class Net:
         external, count = self._batch(x, labels)
         run = self.executable("train")
         self.steps += 1
-        rate = lr if lr is not None else optimizer.lr
-        run.run(external, count, {"lr": rate, "step": self.steps, "seed": self.seed})
+        run.run(external, count, {"lr": optimizer.lr if lr is None else lr, "step": self.steps, "seed": self.seed})
         self._stock.changed("train")
         loss = float(run.read(LOSS, (1,))[0])
         if not np.isfinite(loss):
