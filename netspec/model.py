@@ -59,13 +59,7 @@ def load(path_or_text: str, net: str | None = None, *, train: str | None = None,
 
 
 def find_model(
-    file: str,
-    net: str | None,
-    params: Mapping[str, Setting],
-    *,
-    trained: bool = False,
-    block: str | None = None,
-    seed: int | None = None,
+    file: str, net: str | None, params: Mapping[str, Setting], *, trained: bool = False, block: str | None = None, seed: int | None = None
 ) -> Model:
     """A net of a path or a bundled name; `trained` and `block` as `model`, `seed` replaces that of the train block. Raises as `load`."""
     found = sources.find(file)
@@ -98,16 +92,18 @@ class Model:
 
     @property
     def graph(self) -> Graph:
-        """Its graph of layers, as deployed."""
-        assert self.net.graph is not None
-        return self.net.graph
+        """Its graph of layers, as deployed. Raises UserError while sizes of its inputs are not bound."""
+        return self.net.bound_graph
+
+    def bound(self, **sizes: int) -> Model:
+        """The same with sizes of its inputs bound. Raises as `load`."""
+        alias, seed = (self.plan.alias, self.plan.seed) if self.plan else (None, None)
+        return model(self.source, self.name, {**self.params, **sizes}, block=alias).seeded(seed) if sizes else self
 
     @property
     def trained_graph(self) -> Graph:
         """Its graph of layers as it is trained, with what stands in `if training`."""
-        graph = self.net.in_training.graph
-        assert graph is not None
-        return graph
+        return self.net.in_training.bound_graph
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
@@ -133,14 +129,15 @@ class Model:
         target: str | None = None,
         layout: Order | None = None,
         winograd: bool = True,
+        **sizes: int,
     ) -> Net:
         """Code for this machine (or a named target), for up to `batch` samples at once, with weights drawn by the seed.
 
         `mode` says what is compiled now; whatever else is asked of the net is compiled when it is first used. With `winograd`, inference
         takes large 3x3 convolutions by tiles where that is thought to be faster, within 1e-4 of the largest element instead of 1e-5, unless
-        NETSPEC_WINOGRAD says no. Raises UserError.
+        NETSPEC_WINOGRAD says no. `sizes` bind symbolic dimensions of the inputs: `compile(H=224, W=224)`. Raises UserError.
         """
-        net = self.uncompiled(batch, device, threads, seed, target=target, layout=layout, winograd=winograd)
+        net = self.bound(**sizes).uncompiled(batch, device, threads, seed, target=target, layout=layout, winograd=winograd)
         net.executable("train" if mode == "train" else "infer")
         return net
 

@@ -10,6 +10,7 @@ from netspec.diagnostics import Diagnostic, Source, Span, render
 from netspec.elaborate.results import CheckedNet, Expectation, Row
 from netspec.graph.types import Shape
 from netspec.records import record
+from netspec.schema import Whole
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Cells = tuple[str, ...]
@@ -99,14 +100,15 @@ def _net(net: CheckedNet) -> dict[str, Json]:
     memory = net.memory
     needs: dict[str, Json] = {}
     for name, need in (("infer", memory.infer), ("train", memory.train)) if memory else ():
-        needs[name] = {"fixed": need.fixed, "per_sample": need.per_sample}
+        needs[name] = {"fixed": _size(need.fixed), "per_sample": _size(need.per_sample)}
     return {
         "name": net.name,
-        "inputs": {name: list(shape) for name, shape in net.inputs.items()},
-        "outputs": {name: list(shape) for name, shape in net.output_shapes().items()},
-        "params": net.params,
-        "train_params": net.in_training.params,
-        "macs": net.macs,
+        "inputs": {name: _sizes(shape) for name, shape in net.inputs.items()},
+        "outputs": {name: _sizes(shape) for name, shape in net.output_shapes().items()},
+        **({"smallest": dict(net.symbols)} if net.symbols else {}),
+        "params": _size(net.params),
+        "train_params": _size(net.in_training.params),
+        "macs": _size(net.macs),
         "receptive_field": _field(net.receptive_field),
         "memory": needs or None,
         "layers": [_layer(row) for row in net.rows],
@@ -114,18 +116,27 @@ def _net(net: CheckedNet) -> dict[str, Json]:
 
 
 def _layer(row: Row) -> dict[str, Json]:
-    shapes: list[Json] = [list(shape) for shape in row.inputs]
+    shapes: list[Json] = [_sizes(shape) for shape in row.inputs]
     return {
         "path": row.path,
         "kind": row.kind,
         "line": row.span.line,
         "input": shapes[0] if len(shapes) == 1 else shapes,
-        "output": list(row.output),
-        "params": row.params,
-        "macs": row.macs,
+        "output": _sizes(row.output),
+        "params": _size(row.params),
+        "macs": _size(row.macs),
         "receptive_field": _field(row.receptive_field),
-        "pads": None if row.pads is None else [list(side) for side in row.pads],
+        "pads": None if row.pads is None else [_sizes(side) for side in row.pads],
     }
+
+
+def _size(value: int) -> Json:
+    """A number; text, as `64*H*W`, for what depends on sizes that are not bound."""
+    return str(value) if isinstance(value, Whole) else value
+
+
+def _sizes(values: Sequence[int]) -> Json:
+    return [_size(value) for value in values]
 
 
 def _field(pixels: tuple[int, ...] | None) -> Json:
@@ -198,9 +209,9 @@ def _text(net: CheckedNet, expected: Sequence[Expectation], colour: bool) -> Ite
     yield from (f"  {_line(row, widths)}" for row in rows)
     yield f"{dim}{rule}{plain}"
     yield f"  {bold}{_line(total, widths)}{plain}"
-    if net.trained is not None:
+    for note in _notes(net):
         yield ""
-        yield f"  in training {net.trained.params:,} parameters: {_only_trained(net)}"
+        yield f"  {note}"
     if net.memory is not None:
         yield ""
         yield f"  memory  inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)}"
@@ -227,9 +238,9 @@ def _markdown(net: CheckedNet, expected: Sequence[Expectation]) -> Iterator[str]
     yield f"|{'|'.join('---:' if head in _RIGHT else '---' for head in HEADS)}|"
     yield from (f"| {' | '.join(_cells(row))} |" for row in net.rows)
     yield f"| **total** | | | **{net.params:,}** | **{net.macs:,}** | **{_pixels(net.receptive_field)}** | |"
-    if net.trained is not None:
+    for note in _notes(net):
         yield ""
-        yield f"In training {net.trained.params:,} parameters: {_only_trained(net)}."
+        yield f"{note[0].upper()}{note[1:]}."
     if net.memory is not None:
         yield ""
         yield f"Memory: inference {_need(net.memory.infer.fixed, net.memory.infer.per_sample)};"
@@ -247,24 +258,41 @@ def _signature(net: CheckedNet) -> str:
     return f"{inputs} -> {outputs or '?'}"
 
 
+def _smallest(net: CheckedNet) -> str:
+    """What each size is at least."""
+    return ", ".join(f"{name} from {size:,}" for name, size in net.symbols.items())
+
+
 def _cells(row: Row) -> Cells:
     return (
         row.path,
         row.kind,
         _shape(row.output),
-        f"{row.params:,}" if row.params else "",
-        f"{row.macs:,}" if row.macs else "",
+        _count(row.params),
+        _count(row.macs),
         _pixels(row.receptive_field),
         _pads(row.pads),
     )
 
 
+def _notes(net: CheckedNet) -> Iterator[str]:
+    """What training adds, and which sizes are not bound."""
+    if net.trained is not None:
+        yield f"in training {net.trained.params:,} parameters: {_only_trained(net)}"
+    if net.symbols:
+        yield f"sizes: {_smallest(net)}"
+
+
 def _only_trained(net: CheckedNet) -> str:
     """What stands in `if training`: the layers with parameters that the deployed net does not have."""
     deployed = {row.path for row in net.rows}
-    rows = [row for row in net.in_training.rows if row.params and row.path not in deployed]
+    rows = [row for row in net.in_training.rows if _count(row.params) and row.path not in deployed]
     shown = ", ".join(f"{row.path} {row.params:,}" for row in rows[:_MOST])
     return "with " + shown + (", .." if len(rows) > _MOST else "") if rows else "other layers, the same number"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}" if isinstance(value, Whole) or value else ""
 
 
 def _shape(shape: Shape) -> str:
@@ -291,6 +319,8 @@ def _need(fixed: int, per_sample: int) -> str:
 
 
 def _bytes(count: int) -> str:
+    if isinstance(count, Whole):
+        return f"({count:,}) bytes"
     size, unit = next((s, u) for s, u in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes")) if count >= s or s == 1)
     return f"{count / size:.1f} {unit}" if size > 1 else f"{count} {unit}"
 

@@ -31,6 +31,10 @@ Read = Callable[[Any], Any]
 WHOLE: Final = "must be a whole number"
 
 
+class Whole:
+    """What may stand for a whole number that is not known yet; `netspec.graph.sizes` has the one kind there is."""
+
+
 @record
 class Fault:
     """Why a type refuses a value. One that is `telling` is about a value of the right kind."""
@@ -281,7 +285,7 @@ def _instance(kind: type) -> Read:
     fault = Fault(_KINDS.get(kind, f"must be a {kind.__name__.lower()}"), telling=False)
 
     def read(value: object) -> object:
-        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        if (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))) or (kind is int and isinstance(value, Whole)):
             return value
         raise Refused(fault)
 

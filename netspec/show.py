@@ -45,7 +45,9 @@ def show(
         case "ast":
             return tree_text(parse(model.source.text, model.source.file))
         case "graph":
-            return graph_text.text(model.graph if mode == "infer" else model.trained_graph)
+            graph = (model.net if mode == "infer" else model.net.in_training).graph  # which sizes need not be bound for
+            assert graph is not None
+            return graph_text.text(graph)
         case "optimised":
             machine, images = host_target(target), _images(model, batch)
             return graph_text.text(_optimised(model, mode, _tiled(images, machine, layout)))

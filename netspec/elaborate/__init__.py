@@ -16,6 +16,7 @@ from netspec.elaborate.nets import Elaborator, Setting, addresses
 from netspec.elaborate.plans import check_plan
 from netspec.elaborate.problems import Problems, TooMany
 from netspec.elaborate.results import CheckedNet, Elaborated, Expectation, Row
+from netspec.elaborate.symbols import smallest
 from netspec.elaborate.train import Binder, Blocks, train_blocks
 from netspec.elaborate.values import Tensor
 from netspec.syntax import tree
@@ -152,6 +153,7 @@ def _described(name: str, build: Build, sound: bool, work: Elaborator) -> Checke
         tuple(_rows(build)),
         build.graph() if sound else None,
         ends=build.ends,
+        symbols=smallest(build.symbols),
     )
 
 

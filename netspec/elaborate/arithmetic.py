@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable as Function
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from netspec.elaborate.limits import MAX_DENOMINATOR, MAX_ITEMS, MAX_NUMBER
 from netspec.elaborate.values import ANY, Number, Quantity, Range, Tensor, Value, describe, exact, is_number, show, tensor_of
+from netspec.graph.sizes import is_whole
+from netspec.schema import Whole
 
 
 class Trouble(Exception):
@@ -21,7 +23,7 @@ class Trouble(Exception):
 
 def number(value: Value, what: str) -> Number:
     """A number, or a Trouble that names who wanted one."""
-    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+    if is_number(value) or is_whole(value):
         return value
     raise Trouble(f"{what} needs a number, got {describe(value)}")
 
@@ -29,7 +31,7 @@ def number(value: Value, what: str) -> Number:
 def whole(value: Value, what: str) -> int:
     """A whole number."""
     found = number(value, what)
-    if isinstance(found, int):
+    if isinstance(found, int | Whole):
         return found
     raise Trouble(f"{what} must be a whole number, got {show(found)}", "E0208", "`floor(..)`, `ceil(..)` or `round(..)` makes it whole")
 
@@ -58,6 +60,8 @@ def items(value: Value, what: str) -> tuple[Value, ...]:
 
 def bounded(value: Number) -> Number:
     """The number, unless it is too large to be meant."""
+    if isinstance(value, Whole):
+        return value
     if -MAX_NUMBER <= value <= MAX_NUMBER and value.denominator <= MAX_DENOMINATOR:
         return exact(value)
     raise Trouble("the number has more than 18 digits", "E0505")
@@ -149,12 +153,37 @@ _ARITHMETIC: Final[dict[str, Function[[Number, Number], Number]]] = {
 }
 
 
+def _exact_quotient(a: Any, b: Any) -> Any:
+    return a / b
+
+
+def _raised(a: Any, b: Any) -> Any:
+    return a**b
+
+
+_WITH_SIZES: Final[dict[str, Function[[Any, Any], Any]]] = {**_ARITHMETIC, "/": _exact_quotient, "**": _raised}
+
+
 def _numbers(operator: str, left: Number, right: Number) -> Number:
+    if isinstance(left, Whole) or isinstance(right, Whole):
+        return _with_sizes(operator, left, right)
     if operator == "**":
         return bounded(_power(left, right))
     if operator in ("/", "//", "%") and right == 0:
         raise Trouble(f"{show(left)} {operator} 0: a division by zero", "E0117")
     return bounded(_ARITHMETIC[operator](left, right))
+
+
+def _with_sizes(operator: str, left: Number, right: Number) -> Number:
+    """Of whole numbers that may not be known yet: exact, or a Trouble."""
+    sides = [exact(side) if isinstance(side, Fraction) else side for side in (left, right)]
+    if operator == "/" and isinstance(right, Whole):
+        raise Trouble(f"{show(left)} / ({right}): the divisor is not known before it is bound", help="`//` rounds down")
+    try:
+        return _WITH_SIZES[operator](*sides)
+    except TypeError:
+        message = f"`{operator}` of `{show(left)}` and `{show(right)}`: of a size that is not known yet, only with whole numbers"
+        raise Trouble(message) from None
 
 
 def _power(base: Number, exponent: Number) -> Number:
@@ -184,8 +213,14 @@ def _unary(name: str, compute: Function[[float], float]) -> Function[[Value], Va
     return lambda value: _real(name, lambda: compute(float(number(value, f"`{name}`"))))
 
 
+def _known(value: Value, what: str) -> Number:
+    """A number, not a size that is not known yet."""
+    found = number(value, what)
+    return int(found) if isinstance(found, Whole) else found  # which raises, and says what to bind
+
+
 def _sqrt(value: Value) -> Value:
-    found = Fraction(number(value, "`sqrt`"))
+    found = Fraction(_known(value, "`sqrt`"))
     if found >= 0:
         top, bottom = math.isqrt(found.numerator), math.isqrt(found.denominator)
         if top * top == found.numerator and bottom * bottom == found.denominator:
@@ -195,7 +230,7 @@ def _sqrt(value: Value) -> Value:
 
 def round8(value: Value) -> int:
     """torchvision's make_divisible(x, 8): the nearest multiple of 8, never below 90 % of x (Sandler et al. 2018)."""
-    found = number(value, "`round8`")
+    found = _known(value, "`round8`")
     nearest = max(8, math.floor(found + 4) // 8 * 8)
     return nearest + 8 if nearest < Fraction(9, 10) * found else nearest
 

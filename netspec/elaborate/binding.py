@@ -33,7 +33,7 @@ from netspec.elaborate.values import (
 )
 from netspec.layers import LAYERS, argument_meant, instead_of
 from netspec.records import record
-from netspec.schema import ArgumentError, Schema
+from netspec.schema import ArgumentError, Schema, Whole
 from netspec.syntax import tree
 
 ORIGINS: Final = {"weight": frozenset[str](), "init": frozenset(("he", "xavier"))}
@@ -168,7 +168,7 @@ def validate(model: type[Model], found: Mapping[str, Given], span: Span, scope: 
 def plain(value: Value) -> Any:
     """A value as models take it. Raises TypeError for tensors and layers."""
     match value:
-        case bool() | int() | str() | Quantity():
+        case bool() | int() | str() | Quantity() | Whole():
             return value
         case Fraction():
             return float(value)

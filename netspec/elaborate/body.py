@@ -11,12 +11,13 @@ from netspec.diagnostics import Label
 from netspec.elaborate.arithmetic import Trouble, items
 from netspec.elaborate.binding import all_words
 from netspec.elaborate.declared import check_shape
-from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole, not_yet
+from netspec.elaborate.evaluate import evaluate, evaluate_truth, evaluate_whole
 from netspec.elaborate.place import BRANCH, Place
 from netspec.elaborate.problems import Frame
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.steps import call
 from netspec.elaborate.values import POISON, Current, Labelled, Pass, Poison, Tensor, Value, show, tensor_of
+from netspec.graph.types import ShapeError
 from netspec.records import record
 from netspec.syntax import tree
 
@@ -24,19 +25,27 @@ from netspec.syntax import tree
 def run(body: Sequence[tree.Item], current: Current, place: Place) -> Current:
     """Elaborate the items of a body; its value is what is current at its end."""
     for item in body:
-        match item:
-            case tree.Statement():
-                current = _statement(item, current, place)
-            case tree.Let():
-                place.scope.define(item.name, evaluate(item.value, place.scope, all_words(None)))
-            case tree.Input():
-                current = _input(item, current, place)
-            case tree.Head():
-                _head(item, current, place)
-            case tree.OutputNames():
-                _outputs(item, place)
-            case _:
-                assert_never(item)
+        try:
+            current = _item(item, current, place)
+        except ShapeError as error:
+            current = place.scope.report(error.code, error.message, item.span, help=error.help)
+    return current
+
+
+def _item(item: tree.Item, current: Current, place: Place) -> Current:
+    match item:
+        case tree.Statement():
+            return _statement(item, current, place)
+        case tree.Input():
+            return _input(item, current, place)
+        case tree.Let():
+            place.scope.define(item.name, evaluate(item.value, place.scope, all_words(None)))
+        case tree.Head():
+            _head(item, current, place)
+        case tree.OutputNames():
+            _outputs(item, place)
+        case _:
+            assert_never(item)
     return current
 
 
@@ -114,6 +123,7 @@ def _repeat(step: tree.Repeat, current: Current, place: Place, label: Labelled |
     count = evaluate_whole(step.count, place.scope, "the count of `repeat`")
     if isinstance(count, Poison):
         return POISON
+    count = int(count)  # a size that is not known yet is none
     if count < 0:
         message = f"`repeat` cannot run {count} times"
         return place.scope.report("E0106", message, step.count.span)
@@ -197,8 +207,6 @@ def _input(item: tree.Input, current: Current, place: Place) -> Current:
     if place.build.applied:
         scope.report("E0112", "`input` stands above the first step", item.span, help="move it up")
         return POISON
-    if item.where is not None:
-        not_yet("`where`", item.where, scope)
     value = _input_value(item, place)
     scope.define(item.name, Labelled(item.name.text, item.span, value))
     if not place.build.single_input:
@@ -209,35 +217,44 @@ def _input(item: tree.Input, current: Current, place: Place) -> Current:
 
 def _entered(item: tree.Input, current: Current, place: Place) -> Current:
     """The input of a net that is called like a block: the tensor that it is called on, which must be as declared."""
-    scope, dims = place.scope, _dimensions(item, place)
+    scope = place.scope
+    dims = _bound(item, current, place) if isinstance(current, Tensor) else ()
     scope.define(item.name, Labelled(item.name.text, item.span, current))
-    if POISON in dims or not isinstance(current, Tensor) or tuple(dims) == current.shape:
+    if POISON in dims or not isinstance(current, Tensor) or dims == current.shape:
         return current
     frame = scope.frame
     assert frame is not None, "a call has a frame"
-    message = f"`{frame.name}` takes {item.name.text} {show(tuple(dims))}, the current tensor is {show(current)}"
+    takes = scope.text(item.shape.span) if len(dims) != len(current.shape) else show(dims)
+    message = f"`{frame.name}` takes {item.name.text} {takes}, the current tensor is {show(current)}"
     labels = [Label(item.shape.span, "declared here")]
     return scope.context.problems.report("E0212", message, frame.span, frame=frame.outer, labels=labels)
 
 
-def _dimensions(item: tree.Input, place: Place) -> list[Value]:
-    scope = place.scope
-    dims: list[Value] = []
-    for dim in item.shape.dims:
+def _bound(item: tree.Input, current: Tensor, place: Place) -> tuple[int | Poison, ...]:
+    """The dimensions of an input of a net that is called: those that are names alone are bound by the tensor that it is called on."""
+    dims, scope = item.shape.dims, place.scope
+    if len(dims) != len(current.shape):
+        return ()
+    for dim, size in zip(dims, current.shape, strict=True):
         if isinstance(dim, tree.Reference) and dim.arguments is None and scope.find(dim.name.text) is None:
-            dims.append(not_yet(f"the symbolic dimension `{dim.name.text}`", dim, scope))
-            scope.values[dim.name.text] = POISON
-        else:
-            dims.append(evaluate_whole(dim, scope, "a dimension"))
-    return dims
+            scope.values[dim.name.text] = size
+    if item.where is not None and evaluate_truth(item.where, scope, "a fact") is False:
+        message = f"`{scope.text(item.where.span)}` does not hold for {show(current)}"
+        return (scope.report("E0213", message, item.where.span),)
+    return tuple(_dimensions(item, place))
+
+
+def _dimensions(item: tree.Input, place: Place) -> list[int | Poison]:
+    scope = place.scope
+    return [evaluate_whole(dim, scope, "a dimension") for dim in item.shape.dims]
 
 
 def _input_value(item: tree.Input, place: Place) -> Current:
     scope, dims = place.scope, _dimensions(item, place)
-    if POISON in dims:
+    shape = tuple(dim for dim in dims if not isinstance(dim, Poison))
+    if len(shape) < len(dims):
         return POISON
-    shape = tuple(dim for dim in dims if isinstance(dim, int))
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+    if not 1 <= len(shape) <= 3 or any(size < 1 for size in shape):
         help = "`[c, h, w]` is a picture, `[t, f]` are steps of features, `[f]` is a vector; the batch is not written"
         return scope.report("E0210", f"an input cannot be {list(shape)}", item.shape.span, help=help)
     return place.build.input(item.name.text, shape, item.span)

@@ -69,6 +69,7 @@ class Build:
         self.outputs: dict[str, Current] = {}
         self.labels: dict[str, Labelled] = {}
         self.ends: dict[Span, Shape] = {}  # what the chains of the net's own statements end with
+        self.symbols: dict[str, int] = {}
         self.weights = 0
         self.sharing: Sharing | None = None
         self.sound: int | None = None  # how many layers stood when the first step failed

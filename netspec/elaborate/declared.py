@@ -6,7 +6,9 @@ from netspec.diagnostics import Label
 from netspec.elaborate.evaluate import evaluate_whole
 from netspec.elaborate.place import Place
 from netspec.elaborate.values import ANY, POISON, Current, Tensor, Wildcard
+from netspec.graph.sizes import is_whole
 from netspec.graph.types import Layer, Shape, ShapeError
+from netspec.schema import Whole
 from netspec.syntax import tree
 
 _COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six", 8: "eight"}
@@ -17,10 +19,17 @@ def check_shape(declared: tree.Shape, chain: tree.Chain, value: Current, first: 
     dims = [_dimension(dim, place) for dim in declared.dims]
     if not isinstance(value, Tensor) or POISON in dims:
         return
+    try:
+        _compare(declared, dims, chain, value, first, place)
+    except ShapeError as error:
+        place.scope.report(error.code, error.message, declared.span, help=error.help)
+
+
+def _compare(declared: tree.Shape, dims: list[object], chain: tree.Chain, value: Tensor, first: int, place: Place) -> None:
     if len(dims) == len(value.shape) and all(want is ANY or want == have for want, have in zip(dims, value.shape, strict=True)):
         return
     written = f"[{', '.join('_' if dim is ANY else str(dim) for dim in dims)}]"
-    wanted = tuple(dim if isinstance(dim, int) else None for dim in dims)
+    wanted = tuple(dim if is_whole(dim) else None for dim in dims)
     place.scope.report(
         "E0203",
         f"declared `:: {written}`, inferred {list(value.shape)}",
@@ -40,7 +49,7 @@ def _padding_help(wanted: tuple[int | None, ...], value: Tensor, first: int, pla
     """The padding of one layer of the statement with which the shape is as declared, if there is one."""
     build = place.build
     steps = build.applied[first:]
-    if any(len(item.inputs) != 1 for item in steps):
+    if any(len(item.inputs) != 1 for item in steps) or any(isinstance(size, Whole) for size in value.shape):
         return f"write `:: {list(value.shape)}`, or change the steps before it"
     for k, item in enumerate(steps):
         if getattr(item.facts.layer, "pad", None) != 0:

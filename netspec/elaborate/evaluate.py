@@ -25,6 +25,7 @@ from netspec.elaborate.values import (
     show,
     tensor_of,
 )
+from netspec.graph.types import ShapeError
 from netspec.syntax import tree
 
 DIMENSIONS: Final = {1: "f", 2: "tf", 3: "chw"}
@@ -38,7 +39,7 @@ def evaluate(expr: tree.Expr, scope: Scope, words: frozenset[str] = NO_WORDS) ->
     scope.context.budget.evaluate()
     try:
         return _value(expr, scope, words)
-    except Trouble as trouble:
+    except (Trouble, ShapeError) as trouble:  # a ShapeError of sizes that are not known yet
         return scope.report(trouble.code, trouble.message, expr.span, help=trouble.help)
 
 

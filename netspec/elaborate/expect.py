@@ -11,6 +11,8 @@ from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.results import CheckedNet, Expectation
 from netspec.elaborate.scope import Context, Scope
 from netspec.elaborate.values import POISON, Labelled, Tensor, Value, show
+from netspec.graph.sizes import is_whole
+from netspec.schema import Whole
 from netspec.syntax import tree
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -24,6 +26,7 @@ class Facts(Scope):
     def __init__(self, context: Context, net: CheckedNet, build: Build) -> None:
         super().__init__(context)
         self.net, self.build = net, build
+        self.values.update(build.symbols)
         self.values.update(build.labels)
         self.values.update(params=net.params, train_params=net.in_training.params, macs=net.macs)
         if net.receptive_field is not None:
@@ -98,7 +101,7 @@ def _failing(line: tree.Expr, scope: Facts) -> tree.Expr:
 
 def readable(expr: tree.Expr, value: Value) -> str:
     """A value as messages write it: counts in groups of three digits, memory in MiB too."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        memory = isinstance(expr, tree.Reference) and expr.name.text.endswith("_memory")
+    if is_whole(value):
+        memory = not isinstance(value, Whole) and isinstance(expr, tree.Reference) and expr.name.text.endswith("_memory")
         return f"{value:,} bytes ({value / 2**20:.2f} MiB)" if memory else f"{value:,}"
     return show(value)

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import prod
 
 from netspec.elaborate.reach import Look, looks
+from netspec.graph.sizes import Size, stand_in, surely_equal
 from netspec.graph.types import Computation, Layer, Shape, Weight
 from netspec.kernels.affine import size_of
 from netspec.kernels.scalar import Access, accesses
@@ -79,18 +80,23 @@ class Facts:
             return self.bytes * (2 if any(formula.combine == "max" for formula in self.inference.formulas) else 1)
         key = self.layer, len(self.inputs[0])
         if key not in self.pointwise:
-            self.pointwise[key] = self._pointwise(self.layer.compute(*self.inputs, training=True))
+            inputs = tuple(map(stand_in, self.inputs))
+            self.pointwise[key] = self._pointwise(self.layer.compute(*inputs, training=True))
         return 0 if self.pointwise[key] else self.bytes
 
     @cached_property
     def rearranges(self) -> bool:
         """Whether its result is its input, element for element, in other dimensions or another order."""
         copies = all(formula.combine == "none" and isinstance(formula.body, Access) for formula in self.inference.formulas)
-        return copies and prod(self.inputs[0]) == prod(self.output)
+        return copies and surely_equal(prod(self.inputs[0]), prod(self.output))
+
+    def decide(self) -> None:
+        """Look at everything at once: what cannot be decided of symbolic sizes is an error of this layer. Raises Undecidable."""
+        _ = self.pads, self.macs, self.looks, self.saved, self.rearranges
 
     def _pointwise(self, computation: Computation) -> bool:
         """Whether each element of the result depends on the first input at that place alone."""
-        if len(computation.formulas) != 1 or prod(self.inputs[0]) != prod(self.output):
+        if len(computation.formulas) != 1 or not surely_equal(prod(self.inputs[0]), prod(self.output)):
             return False
         (formula,), first = computation.formulas, "x0" if self.layer.merge else self.layer.operands[0]
         moved = any(access.tensor == first and access.indices != formula.out.indices for access in accesses(formula.body))
@@ -109,5 +115,8 @@ class Library:
         """The facts of a layer on these shapes. Raises ShapeError."""
         key = layer, inputs
         if (found := self._known.get(key)) is None:
-            found = self._known[key] = Facts(layer, inputs, layer.infer(*inputs), layer.weights(*inputs), self._pointwise)
+            found = Facts(layer, inputs, layer.infer(*inputs), layer.weights(*inputs), self._pointwise)
+            if any(isinstance(size, Size) for shape in inputs for size in shape):
+                found.decide()
+            self._known[key] = found
         return found

@@ -17,6 +17,7 @@ from math import prod
 from netspec.elaborate.build import Applied, Build
 from netspec.elaborate.facts import FLOAT
 from netspec.elaborate.values import Tensor
+from netspec.graph.sizes import largest
 from netspec.records import record
 
 
@@ -46,7 +47,7 @@ def memory(deployed: Build, trained: Build, slots: int) -> Memory:
     infer = Need(_stored(deployed), _peak(deployed.applied, _inputs(deployed), results))
     weights = FLOAT * sum(item.params for item in trained.applied)
     saved = sum(_inputs(trained)) + sum(item.facts.saved for item in trained.applied)
-    gradients = max((item.facts.bytes + max(FLOAT * prod(shape) for shape in item.facts.inputs) for item in trained.applied), default=0)
+    gradients = largest(0, *{item.facts.bytes + largest(*(FLOAT * prod(shape) for shape in item.facts.inputs)) for item in trained.applied})
     return Memory(infer, Need(_stored(trained) + weights * (1 + slots), saved + gradients))
 
 
@@ -68,7 +69,7 @@ def _peak(applied: Sequence[Applied], inputs: Sequence[int], results: Sequence[i
         first = item.inputs[0]
         last_reader = reads[first] == item.inputs.count(first)
         live += 0 if item.facts.overwrites and last_reader else sizes[number]
-        peak = max(peak, live)
+        peak = largest(peak, live)
         for read in item.inputs:
             reads[read] -= 1
         taken = first if item.facts.overwrites and last_reader else None

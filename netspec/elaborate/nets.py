@@ -21,6 +21,7 @@ from netspec.elaborate.params import check_default, check_setting
 from netspec.elaborate.place import Place
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.scope import Mode, Scope
+from netspec.elaborate.symbols import declare, names_of
 from netspec.elaborate.values import POISON, Given, Labelled, Poison, Tensor, Value, exact, show
 from netspec.sources import Project
 from netspec.syntax import tree
@@ -79,13 +80,17 @@ class Elaborator:
         nets = [net for other in self.file.nets if (net := self.template(other)) is not None]
         formals = {formal.name.text for net in nets for formal in net.formals}
         params = {item.name.text: item for item in self.modules[0].params()}
-        if name not in formals | params.keys():
-            known = sorted(formals | params.keys())
+        sizes = {dim for net in nets for dim in names_of(net.body, self.top)}
+        if name not in formals | params.keys() | sizes:
+            known = sorted(formals | params.keys() | sizes)
             help = did_you_mean(name, known) or "the file has no parameters"
             raise UsageError(f"no parameter `{name}` in {self.spec.file}", help)
         found = self._read(name, value) if isinstance(value, str) else _exact(value)
+        text = value if isinstance(value, str) else show(found)
         if name in params:
-            check_setting(params[name], found, value if isinstance(value, str) else show(found), self.top)
+            check_setting(params[name], found, text, self.top)
+        elif name not in formals and not (isinstance(found, int) and found >= 1):
+            raise UsageError(f"`{name}={text}`: `{name}` is a size, a whole number of at least 1", f"as `{name}=224`")
         return found
 
     def _read(self, name: str, text: str) -> Value:
@@ -136,6 +141,7 @@ class Elaborator:
         what = signature(net.name.text, net.formals)
         if not bind_formals(what, net.formals, given, scope, missing_at=item.name.span):
             return None
+        build.symbols = declare(net.body, scope)
         try:
             self._run(build, net, scope)
         except LimitExceeded as limit:

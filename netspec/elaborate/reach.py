@@ -13,6 +13,7 @@ from netspec.graph.types import Computation, Layer, Shape
 from netspec.kernels.affine import Affine
 from netspec.kernels.scalar import Access, accesses
 from netspec.records import record
+from netspec.schema import Whole
 
 Size = int | Fraction
 """Whole but for what enlarges: a stride of 1/2."""
@@ -98,6 +99,8 @@ def _along(out: Affine, index: Affine) -> tuple[Size, Size] | None:
     axis, factor = moving[0]
     window = 1
     for other, reach in index.terms:
+        if other != axis and isinstance(other.extent, Whole):
+            return None  # it sees as far as the picture is large
         if other != axis and isinstance(other.extent, int):
             window += abs(reach) * (other.extent - 1)
     stride = index.coefficient(axis)

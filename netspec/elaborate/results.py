@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netspec.diagnostics import Diagnostic, Source, Span
+from netspec.diagnostics import Diagnostic, Source, Span, UserError
 from netspec.elaborate.memory import Memory
 from netspec.elaborate.problems import Frame
 from netspec.elaborate.reach import Reach
@@ -65,6 +66,8 @@ class CheckedNet:
     rows: tuple[Row, ...]
     graph: Graph | None = None
     memory: Memory | None = None
+    symbols: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The sizes that must be bound before the net is compiled, each with the smallest value that `where` allows."""
     plan: TrainPlan | None = None
     ends: dict[Span, Shape] = field(default_factory=dict[Span, Shape])
     trained: CheckedNet | None = None
@@ -96,6 +99,18 @@ class CheckedNet:
         """The shape of a sample at an input, a result, a label (`stage[2].keep`) or a step (`stage.2.conv.0`). KeyError for nothing."""
         shapes = dict(self.inputs) | {row.path: row.output for row in self.rows}
         return shapes[self.outputs.get(address) or self.labels.get(address) or address]
+
+    @property
+    def bound_graph(self) -> Graph:
+        """The graph of a net without errors. Raises UserError while sizes of its inputs are not bound."""
+        assert self.graph is not None
+        if self.symbols:
+            settings = " ".join(f"--set {name}={size}" for name, size in self.symbols.items())
+            named = ", ".join(f"{name}={size}" for name, size in self.symbols.items())
+            message = f"{self.name} has sizes that are not known: {', '.join(self.symbols)}"
+            help = f"bind them: `{settings}`, in Python `load(.., {named})` or `.compile({named})`; these are the smallest"
+            raise UserError(message, help)
+        return self.graph
 
     def output_shapes(self) -> dict[str, Shape]:
         """The shapes of the results by name, as far as the rows reach."""

@@ -20,6 +20,13 @@ from netspec.syntax import tree
 
 def call(step: tree.Call, current: Current, place: Place, run: Runner, chain: tree.Chain) -> Current:
     """Elaborate a step; the value that is current after it."""
+    try:
+        return _call(step, current, place, run, chain)
+    except ShapeError as error:  # of a size in an argument, or of what another error would say
+        return place.scope.report(error.code, error.message, step.span if step.branches is None else step.name.span, help=error.help)
+
+
+def _call(step: tree.Call, current: Current, place: Place, run: Runner, chain: tree.Chain) -> Current:
     found = place.scope.callable(step.name)
     if found is None:
         return share(step, current, place) if step.name.text == "share" else _unknown(step, place, chain)
@@ -120,7 +127,8 @@ def _misfit(error: ShapeError, at: Application, model: type[Layer], current: Ten
     if error.code == "E0202" and len(current.shape) > 1 and "flatten" in (error.help or ""):
         fix = Fix(_before(at.step.span), "flatten -> ")
     labels = producer(current, span, at.place)
-    notes = [*error.notes, *(_channels_last(current.shape) if at.place.build.is_input(current) else ())]
+    known = at.place.build.is_input(current) and not at.place.build.symbols
+    notes = [*error.notes, *(_channels_last(current.shape) if known else ())]
     report = at.place.scope.report
     return report(error.code, error.message, span, label=error.label, labels=labels, notes=notes, help=error.help, fix=fix)
 

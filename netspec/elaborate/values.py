@@ -12,6 +12,7 @@ from netspec.diagnostics import Span
 from netspec.elaborate.reach import Reach
 from netspec.graph.types import Layer, Shape
 from netspec.records import record
+from netspec.schema import Whole
 from netspec.syntax import tree
 from netspec.training import Quantity
 
@@ -138,7 +139,7 @@ class Callable:
 
 Number: TypeAlias = int | Fraction
 Value: TypeAlias = (
-    "int | Fraction | str | Quantity | Range | Word | Wildcard | Tensor | Labelled | Pass | Stored | Callable | Poison | tuple[Value, ...]"
+    "Number | Whole | str | Quantity | Range | Word | Wildcard | Tensor | Labelled | Pass | Stored | Callable | Poison | tuple[Value, ...]"
 )
 
 
@@ -181,7 +182,7 @@ def show(value: Value) -> str:
             return f"[{text}{', ..' if len(value) > 12 else ''}]" if len(text) <= 120 else f"[{text[:120]}..]"
         case Wildcard() | Poison():
             return value.value
-        case int() | Quantity():
+        case int() | Quantity() | Whole():
             return str(value)
         case Tensor() | Labelled() | Pass() | Stored() | Callable():
             return _show_reference(value)
@@ -205,6 +206,8 @@ def describe(value: Value) -> str:
             return f"`{show(value)}`"
         case int() | Fraction():
             return f"the number {show(value)}"
+        case Whole():
+            return f"the size {value}"
         case str():
             return f"the string {show(value)}"
         case tuple():

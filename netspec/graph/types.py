@@ -27,7 +27,7 @@ class TensorType:
     @property
     def sample(self) -> Shape:
         """The shape without the batch."""
-        return tuple(extent for extent in self.shape if isinstance(extent, int))
+        return tuple(extent for extent in self.shape if not isinstance(extent, str))
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

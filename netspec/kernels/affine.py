@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import cast
 
 from netspec.records import record
+from netspec.schema import Whole
 
 N = "N"
 """The batch: the one extent that is not known before a program runs."""
@@ -71,7 +73,7 @@ class Affine:
             if isinstance(axis.extent, str):
                 return None
             reach = factor * (axis.extent - 1)
-            low, high = low + min(reach, 0), high + max(reach, 0)
+            low, high = (low + reach, high) if factor < 0 else (low, high + reach)
         return low, high
 
     def __add__(self, other: Affine | Axis | int) -> Affine:
@@ -99,7 +101,7 @@ class Affine:
         return text
 
 
-def affine(value: Affine | Axis | int) -> Affine:
+def affine(value: Affine | Axis | int | Whole) -> Affine:
     """An index from an axis or a number."""
     match value:
         case Affine():
@@ -108,6 +110,8 @@ def affine(value: Affine | Axis | int) -> Affine:
             return Affine(((value, 1),))
         case int():
             return Affine((), value)
+        case Whole():
+            return Affine((), cast("int", value))  # it calculates like one
 
 
 def axes(**extents: Extent) -> tuple[Axis, ...]:

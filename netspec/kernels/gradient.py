@@ -67,7 +67,7 @@ def _solve(formula: Formula, dimension: int, size: Extent) -> Iterator[Formula]:
     if not index.terms:  # a single element of this dimension is read: x[n, 3]
         yield formula
         return
-    assert isinstance(size, int), f"the batch is indexed by {index}"
+    assert not isinstance(size, str), f"the batch is indexed by {index}"
     # The axis of the result is solved for, the window's stays: d:out is then what is read beyond its end, and weights never are.
     positions, bounded = _positions(formula.body), _bounded(formula.body)
     axis, stride = max(index.terms, key=lambda term: (term[0] in positions, term[0] in bounded, _length(term[0])))
@@ -79,7 +79,7 @@ def _solve(formula: Formula, dimension: int, size: Extent) -> Iterator[Formula]:
         if (found := _shift(residue - index.constant, stride, window[0] if window else None)) is None:
             continue  # nothing reaches this residue: the gradient is zero there
         shift, values = found
-        position = Axis(axis.name, len(range(residue, size, stride)))
+        position = Axis(axis.name, -((residue - size) // stride))
         yield _rewritten(formula, dimension, position * stride + residue, axis, {**values, axis: position + shift})
 
 
@@ -136,4 +136,4 @@ def _tidy(formula: Formula) -> Formula:
 
 
 def _length(axis: Axis) -> int:
-    return axis.extent if isinstance(axis.extent, int) else 1 << 62
+    return 1 << 62 if isinstance(axis.extent, str) else axis.extent

@@ -13,6 +13,7 @@ from typing import Literal
 
 from netspec.kernels.affine import Affine, Axis, Extent, affine
 from netspec.records import record
+from netspec.schema import Whole
 
 Outside = Literal["never", "zero", "-inf"]
 Number = int | float
@@ -167,13 +168,15 @@ PRIMITIVES: dict[str, int] = {**dict.fromkeys(UNARY, 1), **dict.fromkeys(BINARY,
 """How many arguments each primitive takes."""
 
 
-def expression(value: Expr | Affine | Axis | Number) -> Expr:
+def expression(value: Expr | Affine | Axis | Number | Whole) -> Expr:
     """An expression from a number or an index."""
     match value:
         case Expr():
             return value
         case Affine() | Axis():
             return AxisIndex(affine(value))
+        case Whole():
+            return RuntimeScalar(str(value))
         case _:
             return Constant(float(value))
 

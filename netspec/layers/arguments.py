@@ -34,7 +34,7 @@ Padding = Margin | Literal["half", "same"]
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width from the short form."""
-    return (value, value) if isinstance(value, int) else value
+    return value if isinstance(value, tuple) else (value, value)
 
 
 def divisors(count: int) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import nan, sqrt
 from typing import TypeVar
 
 from netspec.graph.types import Init, Shape, ShapeError
 from netspec.kernels.affine import Axis, N
 from netspec.kernels.scalar import Expr, RuntimeScalar, call, select
+from netspec.schema import Whole
 
 T = TypeVar("T")
 DIMENSIONS = {1: ("features",), 2: ("steps", "features"), 3: ("channels", "height", "width")}
@@ -70,4 +71,5 @@ def dimension_of(shape: Shape, axis: str | None, code: str) -> int:
 
 def kaiming(fan_in: int) -> Init:
     """PyTorch's default for linear layers, weight and bias: uniform within 1/sqrt(fan_in) (He et al. 2015, with a = sqrt(5))."""
-    return Init("uniform", 1 / sqrt(fan_in))
+    scale = nan if isinstance(fan_in, Whole) else 1 / sqrt(fan_in)  # weights are drawn when all sizes are bound
+    return Init("uniform", scale)

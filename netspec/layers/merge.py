@@ -129,7 +129,7 @@ def _placed(shape: Shape, whole: Shape) -> tuple[int | None, ...] | None:
             return (0,)
         case (f,), (_, g) if f == g:
             return (1,)
-        case (c, h, w), (d, *plane) if c in {1, d} and [h, w] in ([1, 1], plane):
+        case (c, h, w), (d, *plane) if c in (1, d) and [h, w] in ([1, 1], plane):
             return (0 if c == d else None, *((1, 2) if [h, w] == plane else (None, None)))
         case _:
             return None

@@ -45,10 +45,19 @@ class Custom(Elementwise):
 
     def combined(self, operands: Sequence[Expr]) -> Expr:
         """The user's formula."""
-        values = {name: vars(self)[argument.attribute] for name, argument in self.arguments().items()}
         elements = {operand(k): item for k, item in enumerate(operands)}
-        body = self.definition.body(values)
-        return transform(body, lambda leaf: elements[leaf] if isinstance(leaf, Access) else leaf)
+        return transform(self._body, lambda leaf: elements[leaf] if isinstance(leaf, Access) else leaf)
+
+    @property
+    def _body(self) -> Expr:
+        return self.definition.body({name: vars(self)[argument.attribute] for name, argument in self.arguments().items()})
+
+    def __eq__(self, other: object) -> bool:
+        """What is read twice is the same twice."""
+        return isinstance(other, Custom) and (self.name, vars(self), self._body) == (other.name, vars(other), other._body)
+
+    def __hash__(self) -> int:
+        return hash((self.name, *vars(self).values()))
 
 
 def operand(number: int) -> Access:

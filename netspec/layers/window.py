@@ -126,15 +126,15 @@ def per_axis(layer: str, argument: str, value: int | tuple[int, int], sizes: tup
 def pads_per_axis(layer: str, argument: str, pad: Padding, sizes: tuple[int, ...]) -> tuple[Side, ...]:
     """The padding of each axis; along steps a pair is (before, after)."""
     match pad, len(sizes):
-        case (int() | str(), count):
-            return (pad,) * count
         case ((int() as before, int() as after), 1):
             return ((before, after),)
         case (tuple(), 1):
             message = f"`{layer}` pads the steps of [t, f] at two ends, got {argument}={pad}"
             raise ShapeError(message, argument=argument, help=f"`{argument}=(before, after)`")
-        case _:
+        case (tuple(), _):
             return pad
+        case (_, count):
+            return (pad,) * count
 
 
 def _padding(side: Side, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -146,10 +146,10 @@ def _padding(side: Side, size: int, kernel: int, stride: int, dilation: int) -> 
         case "same":
             needed = max((-(-size // stride) - 1) * stride + reach + 1 - size, 0)
             return needed // 2, needed - needed // 2
-        case int():
-            return side, side
-        case _:
+        case tuple():
             return side
+        case _:
+            return side, side
 
 
 def _too_large(layer: str, name: str, slide: Slide, found: tuple[Slide, ...]) -> ShapeError:

@@ -25,7 +25,8 @@ EVERYWHERE: Final = frozenset({"W0302", "W0304"})
 
 def lint(spec: tree.Spec, source: Source, checked: Sequence[CheckedNet]) -> tuple[Diagnostic, ...]:
     """The warnings of a file without errors, by their place. Those about a file that it imports are told where that is checked."""
-    nets = [net for item in checked for net in _modes(item, spec, source)]
+    bound = [item for item in checked if not item.symbols]  # what is true of some sizes alone is no warning
+    nets = [net for item in bound for net in _modes(item, spec, source)]
     found = [item for net in nets for look in LINTS for item in look(net) if item.span.file == source.file]
     if found:
         found = _once(found, nets)
