@@ -195,9 +195,8 @@ class Net:
         self._room = room.free()
         self._fitted: list[Stage] = []
         self._stock = Stock(model.weights, seed)
-        self._border = Border(
-            model.name, batch, self.input_shapes, {name: (model.net.outputs[name], shape) for name, shape in self.output_shapes.items()}
-        )
+        results = {name: (model.net.outputs[name] + OUTSIDE, shape) for name, shape in self.output_shapes.items()}
+        self._border = Border(model.name, batch, self.input_shapes, results)
 
     # ── what it is for ───────────────────────────────────────────────────────────────────────────
 
@@ -205,7 +204,7 @@ class Net:
         """The net's output [N, ...] for x [N, ...], as a deployed net computes it. Raises UserError for a shape that does not fit."""
         arrays, count = self._border.samples(x, named)
         results = self._border.results(count)
-        self.executable("infer").run({**arrays, **{name + OUTSIDE: value for name, value in results.items()}}, count)
+        self.executable("infer").run(arrays | results, count)
         return self._border.named(results)
 
     def step(self, x: Arrays, labels: Arrays | None = None, lr: float | None = None) -> float:

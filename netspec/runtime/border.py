@@ -19,7 +19,7 @@ Results: TypeAlias = Any
 
 
 class Border:
-    """The inputs and outputs of a net by name, with the shapes of a sample; `outputs` also says which value of the graph each is."""
+    """The inputs and outputs of a net by name, with the shapes of a sample; `outputs` also says what the program calls each."""
 
     def __init__(self, net: str, batch: int, inputs: Mapping[str, Shape], outputs: Mapping[str, tuple[str, Shape]]) -> None:
         self.net, self.batch, self.inputs, self.outputs = net, batch, dict(inputs), dict(outputs)
@@ -30,7 +30,8 @@ class Border:
 
         `given`: arrays in the order of the inputs, or one mapping; `named`: arrays by name.
         """
-        if self._only is not None and len(given) == 1 and not named and not isinstance(given[0], Mapping):
+        plain = len(given) == 1 and not named and (isinstance(given[0], np.ndarray) or not isinstance(given[0], Mapping))
+        if plain and self._only is not None:
             name, shape = self._only
             array = self._array(given[0], shape, "")
             return {name: array}, len(array)
@@ -83,7 +84,7 @@ class Border:
         return needs, "pass the labels" if none and len(fields) == 1 else f"pass a mapping, {{{example}}}"
 
     def results(self, count: int) -> dict[str, Floats]:
-        """Room for the results of so many samples, by the names of the graph's values."""
+        """Room for the results of so many samples, by the program's names."""
         return {value: np.empty((count, *shape), np.float32) for value, shape in self.outputs.values()}
 
     def named(self, results: Mapping[str, Floats]) -> Results:

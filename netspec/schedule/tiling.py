@@ -117,7 +117,7 @@ def _cost(
     depth = (prod(typical(dim.extent) for dim in inside) or 1) * (blocks if summed else 1)
     waste = blocks * lanes / extent
     slots = range(len(nest.sources)) if factors is None else factors
-    moved = tuple((_moves(nest, s, row), _moves(nest, s, lane if vector is lane else vector), _gathers(nest, s, lane)) for s in slots)
+    moved = tuple((_moves(nest, s, row), _moves(nest, s, lane if vector is lane else vector), _lines(nest, s, lane, lanes)) for s in slots)
     ends = tuple(_gathers(nest, s, lane) for s in range(len(nest.sources)) if s not in slots or slot_of(nest.results[0][0]) == s)
     rows_extent = 1 if row is None else typical(row.extent)
     vectors_extent = 1 if vector is None else blocks if vector is lane else typical(vector.extent)
@@ -147,13 +147,21 @@ def _gathers(nest: Nest, slot: int, lane: Dim | None) -> bool:
     return lane.strides[slot] not in (0, FLOAT)
 
 
+def _lines(nest: Nest, slot: int, lane: Dim | None, lanes: int) -> int:
+    """The cache lines that a load of an operand touches: one for each lane where they lie apart, two for a vector that begins anywhere."""
+    if _gathers(nest, slot, lane):
+        return lanes
+    across = lane is not None and lane.strides[slot] == FLOAT and nest.sources[slot].what == "memory"
+    return 2 if across and any(dim.strides[slot] % (FLOAT * lanes) for dim in nest.dims if dim is not lane) else 1
+
+
 @lru_cache(maxsize=4096)
 def _tile_size(
     target: Target,
     rows_extent: int,
     vectors_extent: int,
     masked: bool,
-    moved: tuple[tuple[bool, bool, bool], ...],
+    moved: tuple[tuple[bool, bool, int], ...],
     contraction: bool,
     depth: int,
     summed: bool,
@@ -161,7 +169,7 @@ def _tile_size(
     read: tuple[tuple[Stream, ...], ...],
     most: int,
 ) -> tuple[int, int, float]:
-    """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and whether its lanes are gathered."""
+    """Rows, vectors and cycles per useful step. `moved`: whether rows and vectors move each operand, and the lines of a load."""
     registers, lanes, caches = target.registers, target.lanes, (target.l1, target.l2)
     best = (1, 1, float("inf"))
     sizes = sorted(COMMON + OTHER) if contraction else (1, WIDE)
@@ -170,7 +178,7 @@ def _tile_size(
             if contraction and rows * vectors + min(rows, vectors) + 1 > registers:
                 continue
             cells = rows * vectors
-            loads = sum((rows if r else 1) * (vectors if v else 1) * (lanes if g else 1) for r, v, g in moved)
+            loads = sum((rows if r else 1) * (vectors if v else 1) * lines for r, v, lines in moved)
             step = max(LOAD * loads, cells / 2, 4.0 if depth > 4 else 0.0, arrival(read, rows, vectors, caches, depth)) + 0.5
             ends = 30 + cells * (2 + (8 if summed else 0) + lanes * gathered_ends)
             useful = cells * (rows_extent / (-(-rows_extent // rows) * rows)) * (vectors_extent / (-(-vectors_extent // vectors) * vectors))
