@@ -60,7 +60,7 @@ class Executable:
             self._run(table.segments, table.launches, *self.surroundings(1))
         table = self.table(images)
         for name, place, offset in table.external:
-            table.records[place] = self._address(external[name]) + offset
+            table.records[place] = self._address(external[name].ravel()) + offset  # one compiled form for all ranks
         return table
 
     def run(self, external: Mapping[str, Floats], images: int, scalars: Mapping[str, float] | None = None) -> None:
