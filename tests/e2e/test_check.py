@@ -18,7 +18,7 @@ from netspec.sources import nets_of, specs
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "tests" / "examples"
 
-ZOO = {
+ZOO: dict[str, tuple[int, int | str]] = {
     "AlexNet": (61_100_840, 714_188_480),
     "AlexNet_2012": (60_965_224, 724_406_816),
     "AlphaGoZero": (22_827_877, 8_105_976_564),
@@ -44,10 +44,11 @@ ZOO = {
     "SEResNet50": (28_088_024, 4_091_699_200),
     "Siamese": (38_951_745, 1_817_251_840),
     "Speech": (178_595, 8_484_224),
+    "SpeechAny": (112_547, "25600*((T + 1)//2) + 81920*((T + 3)//4) - 292480"),
     "SpeechPicture": (1_329_859, 119_601_536),
     "SqueezeNet1_0": (1_248_424, 818_924_576),
     "SqueezeNet1_1": (1_235_496, 349_151_936),
-    "UNet": (31_037_698, 192_686_325_760),
+    "UNet": (31_037_698, "735040*H*W"),
     "UNet2015": (31_030_658, 150_428_424_448),
     "VGG11": (132_863_336, 7_609_090_048),
     "VGG13": (133_047_848, 11_308_466_176),
@@ -75,7 +76,8 @@ def test_the_zoo(name: str) -> None:
     (net,) = report.to_dict()["nets"]  # type: ignore[misc]
     assert (net["name"], net["params"], net["macs"]) == (name, *ZOO[name])  # type: ignore[index, call-overload]
     assert net["train_params"] == TRAINED.get(name, ZOO[name][0])  # type: ignore[index, call-overload]
-    assert sum(layer["macs"] for layer in net["layers"]) == ZOO[name][1]  # type: ignore[index, call-overload, union-attr]
+    if isinstance(ZOO[name][1], int):
+        assert sum(layer["macs"] for layer in net["layers"]) == ZOO[name][1]  # type: ignore[index, call-overload, union-attr]
     assert all(item.holds for item in report.expectations)
 
 
