@@ -10,6 +10,7 @@ from dataclasses import replace
 from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
 from netspec.elaborate.build import Build
 from netspec.elaborate.expect import expectations
+from netspec.elaborate.limits import LimitExceeded
 from netspec.elaborate.memory import memory
 from netspec.elaborate.modes import check_names
 from netspec.elaborate.nets import Elaborator, Setting, addresses
@@ -61,7 +62,10 @@ def examine(
     with _deep(), suppress(TooMany):
         work = Elaborator(spec, source, problems, settings or {})
         carried = work.files.carried
-        _elaborate_nets(work, net, refused, nets, expected)
+        try:
+            _elaborate_nets(work, net, refused, nets, expected)
+        except LimitExceeded as limit:  # outside of a net's body
+            problems.report(limit.code, limit.message, work.where, help=limit.help)
     imported = tuple(item for item in problems.sources.values() if item is not source)
     return Elaborated(replace(source, carried=carried), tuple(nets), tuple(expected), problems.diagnostics, imported)
 
@@ -82,6 +86,7 @@ def _elaborate_nets(
     """Fill the lists: what stands in them when there are too many errors is shown with these."""
     work.check_declarations()
     chosen = _chosen(work, only)
+    work.only = None if only is None else chosen[0]
     blocks = tuple(item for item in work.spec.declarations if isinstance(item, tree.Train))
     trained = train_blocks(blocks, work.context)
     expects = [item for item in work.spec.declarations if isinstance(item, tree.Expect)]
@@ -94,6 +99,7 @@ def _elaborate_nets(
         nets.append(net)
         for block in expects if sound else ():
             if block.net.text == name:
+                work.where = block.net.span
                 expected += expectations(block, net, build, work.context)
         if refused and sound:
             from netspec.elaborate.conditions import check_conditions  # most checks have none
@@ -180,6 +186,7 @@ def _plans(net: CheckedNet, work: Elaborator, trained: Blocks) -> Iterator[Train
     parameters = {formal.name.text for formal in template.formals} if template else set[str]()
     params = {key for key, item in work.file.constants.items() if isinstance(item, tree.Param)}
     for _, block in sorted(found.items(), key=lambda item: item[0] is not None):
+        work.where = block.net.span
         binder = Binder(block, net.name, frozenset(parameters | params), work.context)
         before = work.problems.errors
         plan = binder.plan()

@@ -20,6 +20,7 @@ from netspec.kernels.pointwise import value_at
 from netspec.kernels.scalar import Call, Constant, Expr, call, expression, select
 from netspec.records import record
 from netspec.syntax import tree
+from netspec.syntax.nesting import parts
 
 
 @record
@@ -161,25 +162,9 @@ class Elements:
 
 def references(expr: tree.Expr) -> Iterator[str]:
     """Every name in an expression that could be a parameter's."""
-    match expr:
-        case tree.Reference():
-            yield expr.name.text
-            parts = tuple(item.value for item in expr.arguments or ())
-        case tree.Unary():
-            parts = (expr.operand,)
-        case tree.Binary():
-            parts = (expr.left, expr.right)
-        case tree.Conditional():
-            parts = (expr.condition, expr.then, expr.otherwise)
-        case tree.Attribute():
-            parts = (expr.base,)
-        case tree.Index():
-            parts = (expr.base, expr.index)
-        case tree.Tuple() | tree.List():
-            parts = expr.items
-        case _:
-            parts = ()
-    for part in parts:
+    if isinstance(expr, tree.Reference):
+        yield expr.name.text
+    for part in parts(expr):
         yield from references(part)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 MAX_DEPTH: Final = 64
+MAX_NESTED: Final = 1_000
 MAX_LAYERS: Final = 100_000
 MAX_BODIES: Final = 200_000
+MANY_BODIES: Final = 500
 MAX_PARTS: Final = 50_000
 PARTS_OF_A_LAYER: Final = 32
 MAX_STEPS: Final = 2_000_000
@@ -31,10 +34,12 @@ class LimitExceeded(Exception):
 class Budget:
     """Counts what one net, with the expressions that it evaluates, has used up."""
 
-    __slots__ = ("bodies", "layers", "parts", "steps")
+    __slots__ = ("bodies", "foresee", "layers", "parts", "steps")
 
     def __init__(self) -> None:
         self.layers = self.bodies = self.parts = self.steps = 0
+        self.foresee: Callable[[], None] | None = None
+        """What looks ahead once there are many bodies, and raises LimitExceeded where there will be too many."""
 
     def evaluate(self, steps: int = 1) -> None:
         """Count steps of evaluation, one for each expression and each element of a list that is looked at."""
@@ -45,6 +50,8 @@ class Budget:
     def enter(self) -> None:
         """Count a body: a pass of a loop, a call of a block."""
         self.bodies += 1
+        if self.bodies == MANY_BODIES and self.foresee is not None:
+            self.foresee()
         if self.bodies > MAX_BODIES:
             raise LimitExceeded("E0504", f"more than {MAX_BODIES:,} passes and calls of blocks")
 

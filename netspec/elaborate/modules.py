@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal
 from netspec.diagnostics import Fix, Label, Source, Span, SpecError, UserError, nearest
 from netspec.elaborate.binding import all_words
 from netspec.elaborate.evaluate import evaluate
-from netspec.elaborate.limits import MAX_IMPORT_DEPTH, MAX_IMPORTED, MAX_IMPORTED_TEXT, Budget
+from netspec.elaborate.limits import MAX_IMPORT_DEPTH, MAX_IMPORTED, MAX_IMPORTED_TEXT, MAX_NESTED, Budget
 from netspec.elaborate.problems import Problems
 from netspec.elaborate.scope import Context, File, Importable, Imported, Mode, Scope
 from netspec.elaborate.values import Value
 from netspec.layers import LAYERS
 from netspec.sources import Project
 from netspec.syntax import tree
+from netspec.syntax.nesting import depth
 from netspec.syntax.parse import parse
 
 if TYPE_CHECKING:
@@ -94,12 +95,23 @@ class Module:
         item = self.file.constants[name]
         before, mode.asked = mode.asked, False
         chosen = self.context.settings.get(name) if isinstance(item, tree.Param) else None
-        value = evaluate(item.value, self.top, all_words(None)) if chosen is None else chosen
+        value = self._evaluated(item) if chosen is None else chosen
         self.constants[name] = value
         if mode.asked:
             self.asking.add(name)
         mode.asked = mode.asked or before
         return value
+
+    def _evaluated(self, item: tree.Let | tree.Param) -> Value:
+        files, deep = self.files, 1 + depth(item.value)
+        files.deep += deep
+        try:
+            if files.deep > MAX_NESTED:
+                message = f"values are defined by each other more than {MAX_NESTED} deep, operators and brackets counted"
+                return self.context.problems.report("E0503", message, item.name.span, help="build a list and index it")
+            return evaluate(item.value, self.top, all_words(None))
+        finally:
+            files.deep -= deep
 
     # ── imports ──────────────────────────────────────────────────────────────────────────────────
 
@@ -153,6 +165,7 @@ class Files:
         self.open: list[str] = [self.project.name]
         self.read: dict[str, Source] = {}
         self.full = False
+        self.deep = 0  # constants that are being evaluated, each for the one before, and what is nested in them
 
     def imported(self, use: tree.Use, user: Module) -> Module | None:
         """The file that a `use` names; None when it cannot be used, which has been reported where that is."""

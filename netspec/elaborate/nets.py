@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
-from netspec.diagnostics import Source, SpecError, UsageError, did_you_mean
+from netspec.diagnostics import Source, Span, SpecError, UsageError, did_you_mean
 from netspec.elaborate.aliases import meant, signature, template
 from netspec.elaborate.binding import all_words
 from netspec.elaborate.blocks import bind_formals
@@ -14,7 +14,7 @@ from netspec.elaborate.body import run
 from netspec.elaborate.build import Build
 from netspec.elaborate.evaluate import evaluate
 from netspec.elaborate.facts import Library
-from netspec.elaborate.limits import Budget, LimitExceeded
+from netspec.elaborate.limits import MAX_BODIES, MAX_LAYERS, Budget, LimitExceeded
 from netspec.elaborate.modules import Files, Module
 from netspec.elaborate.naming import Names
 from netspec.elaborate.params import check_default, check_setting
@@ -46,9 +46,12 @@ class Elaborator:
         self.modules = [main, *(module for module in self.files.modules.values() if module is not None)]
         self.file, self.context, self.top = main.file, main.context, main.top
         self.exhausted = False
+        self.where = Span(spec.file, 0, 0, 1, 1)  # the declaration at work, for what exceeds a limit outside of a net's body
+        self.only: str | None = None  # the one net that is elaborated
         self.settings: dict[str, Value] = {}
         self.settings = {name: self._setting(name, value) for name, value in settings.items()}
         self.context.settings = self.settings
+        self.context.budget.foresee = self._foresee
         self._forget()  # what was evaluated for the settings did not know all of them
 
     def _forget(self) -> None:
@@ -73,6 +76,18 @@ class Elaborator:
                 except LimitExceeded as limit:
                     self.exhausted = True
                     self.problems.report(limit.code, limit.message, op.item.name.span, help=limit.help)
+
+    def _foresee(self) -> None:
+        """Raise LimitExceeded if the nets come to more than the limits, whatever in them is unknown yet."""
+        from netspec.elaborate.foresight import Foresight  # few nets are so large
+
+        names = self.concrete() if self.only is None else [self.only]
+        found = Foresight(self.mode.training, self.settings).nets(names, self.context)
+        if found.layers > MAX_LAYERS or found.bodies > MAX_BODIES:
+            message = (
+                f"more than {MAX_LAYERS:,} layers" if found.layers > MAX_LAYERS else f"more than {MAX_BODIES:,} passes and calls of blocks"
+            )
+            raise LimitExceeded("E0504", message, f"loops and blocks come to {found.layers:,} layers, {found.bodies:,} passes and calls")
 
     # ── settings ─────────────────────────────────────────────────────────────────────────────────
 

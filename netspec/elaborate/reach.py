@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from netspec.graph.types import Computation, Layer, Shape
 from netspec.kernels.affine import Affine
+from netspec.kernels.formula import Formula
 from netspec.kernels.scalar import Access, accesses
 from netspec.records import record
 from netspec.schema import Whole
@@ -56,8 +57,9 @@ def looks(layer: Layer, computation: Computation, inputs: tuple[Shape, ...], out
     """How a layer looks at each of its inputs; None where it sees all of it, or where there are no axes to look along."""
     names = tuple(f"x{k}" for k in range(len(inputs))) if layer.merge else layer.operands
     same = 1, 1
+    read = tuple((formula, tuple(dict.fromkeys(accesses(formula.body)))) for formula in computation.formulas)
     return tuple(
-        _look(computation, layer.result, name, len(shape), (same,) * len(_places(len(shape)))) if len(shape) == len(output) > 1 else None
+        _look(read, layer.result, name, len(shape), (same,) * len(_places(len(shape)))) if len(shape) == len(output) > 1 else None
         for name, shape in zip(names, inputs, strict=True)
     )
 
@@ -67,12 +69,12 @@ def _places(rank: int) -> tuple[int, ...]:
     return {3: (-2, -1), 2: (1,)}.get(rank, ())
 
 
-def _look(computation: Computation, result: str, name: str, rank: int, identity: Look) -> Look | None:
+def _look(read: tuple[tuple[Formula, tuple[Access, ...]], ...], result: str, name: str, rank: int, identity: Look) -> Look | None:
     known: dict[str, Look] = {name: identity}
-    for formula in computation.formulas:
+    for formula, reads in read:
         found = [
             _composed(known[access.tensor], step)
-            for access in accesses(formula.body)
+            for access in reads
             if access.tensor in known and (step := _step(formula.out, access, _places(rank))) is not None
         ]
         if found:
