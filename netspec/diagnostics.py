@@ -98,10 +98,18 @@ class UsageError(UserError):
     """A mistake in the command or the call, not in a file: a parameter, net or target that does not exist. Exit code 2."""
 
 
+_LONGEST_NAME = 100
+"""What is longer is no mistyped name, and takes long to compare."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """The known names closest to `name` by edit distance, none when nothing is close enough to be meant."""
-    scored = sorted((_distance(name.lower(), item.lower()), item) for item in set(known))
-    return [item for score, item in scored if score <= max(1, len(name) // 3)][:limit]
+    if len(name) > _LONGEST_NAME:
+        return []
+    far = max(1, len(name) // 3)
+    alike = (item for item in set(known) if abs(len(item) - len(name)) <= far)  # the distance is no less than that
+    scored = sorted((_distance(name.lower(), item.lower()), item) for item in alike)
+    return [item for score, item in scored if score <= far][:limit]
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 from netspec.diagnostics import Diagnostic, Source, Span, SpecError
 
 MAX_BYTES: Final = 256 * 1024
+MAX_TOKENS: Final = 150_000
 MAX_NESTING: Final = 200
 MAX_BODIES: Final = 64
 MAX_DIGITS: Final = 18
@@ -32,6 +33,7 @@ _EVENT = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+_SHORTER: Final = "move blocks into files of their own and `use` them"
 _WORD_OPERATORS: Final = frozenset({"and", "or", "not", "if"})
 
 
@@ -39,13 +41,16 @@ def check_limits(source: Source) -> None:
     """Raise SpecError with an E05xx diagnostic at the first place that exceeds a limit."""
     if (size := len(source.text.encode(errors="replace"))) > MAX_BYTES:
         message = f"the source has {size:,} bytes, the limit is {MAX_BYTES:,}"
-        help = "move blocks into files of their own and `use` them"
-        raise SpecError([Diagnostic("E0501", message, Span(source.file, 0, 0, 1, 1), help=help)])
-    scan = _Scan()
+        raise SpecError([Diagnostic("E0501", message, Span(source.file, 0, 0, 1, 1), help=_SHORTER)])
+    scan, tokens = _Scan(), 0
     for match in _EVENT.finditer(source.text):
         kind = match.lastgroup or ""
         if kind == "comment":
             continue
+        tokens += 1
+        if tokens > MAX_TOKENS:
+            message = f"the source has more than {MAX_TOKENS:,} words, numbers, signs and lines"
+            raise SpecError([Diagnostic("E0501", message, _span(source, match.start(), match.end()), help=_SHORTER)], [source])
         scan.step(kind, match.group())
         if scan.depth > MAX_NESTING or scan.bodies > MAX_BODIES:
             raise SpecError([_too_deep(source, match.start(), match.end(), scan.bodies > MAX_BODIES)], [source])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -12,7 +11,11 @@ Patterns = str | tuple[str, ...]
 
 def matches(pattern: str, path: str) -> bool:
     """Whether the pattern's segments stand in a row in the path; `*` is any text within one segment."""
-    return _compiled(pattern).search(path) is not None
+    row, segments = _row(pattern), path.split(".")
+    return any(
+        all(_fits(pieces, segment) for pieces, segment in zip(row, segments[at:], strict=False))
+        for at in range(len(segments) - len(row) + 1)
+    )
 
 
 def selected(paths: Iterable[str], on: Patterns = (), excluded: Patterns = ()) -> list[str]:
@@ -32,6 +35,21 @@ def listed(patterns: Patterns) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    row = r"\.".join("[^.]*".join(map(re.escape, segment.split("*"))) for segment in pattern.split("."))
-    return re.compile(rf"(?:^|(?<=\.)){row}(?=\.|$)")
+def _row(pattern: str) -> tuple[tuple[str, ...], ...]:
+    """Of each segment the texts between its stars."""
+    return tuple(tuple(segment.split("*")) for segment in pattern.split("."))
+
+
+def _fits(pieces: tuple[str, ...], segment: str) -> bool:
+    """Each piece at its first place behind the one before: if that does not fit, nothing does. A regex tries all places of all stars."""
+    if len(pieces) == 1:
+        return segment == pieces[0]
+    first, *between, last = pieces
+    at, end = len(first), len(segment) - len(last)
+    if at > end or not segment.startswith(first) or not segment.endswith(last):
+        return False
+    for piece in between:
+        if (found := segment.find(piece, at, end)) < 0:
+            return False
+        at = found + len(piece)
+    return True

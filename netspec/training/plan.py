@@ -200,10 +200,13 @@ def _pattern_problems(plan: TrainPlan, weights: list[str]) -> Iterator[Problem]:
     chosen += [("rates", pattern) for item in plan.rates for pattern in (item.on, item.except_)]
     if plan.weights is not None:
         chosen.append(("weights", plan.weights.except_))
+    told: set[str] = set()
     for setting, patterns in chosen:
         for pattern in listed(patterns):
             if not selected(weights, pattern):
-                yield Problem("E0303", setting, f"pattern `{pattern}` matches no parameter", _nearest_help(pattern, weights))
+                help = None if setting in told else _nearest_help(pattern, weights)  # the first of a setting is the one that is shown
+                told.add(setting)
+                yield Problem("E0303", setting, f"pattern `{pattern}` matches no parameter", help)
     if weights and len(frozen(plan.rates, weights)) == len(weights):
         yield Problem("E0306", "rates", "all weights are frozen", "leave some to be trained: `frozen(except=..)`")
     if plan.weights is not None and not plan.weights.path.endswith(".safetensors"):

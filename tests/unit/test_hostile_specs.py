@@ -56,6 +56,11 @@ HOSTILE = {
         "E0506",
     ),
     "steps of an expect block": ("let a = [0] * 99999\n" + net("relu") + "\nexpect N {\n" + "len(a + [1]) == 3\n" * 30 + "}", "E0506"),
+    "stars in a pattern": (
+        net("repeat 300 { conv(3, 1) }\nflatten -> dense(10)") + '\ntrain N { regularize = l2(1e-4, on="' + "*c*o*n*v" * 50 + '") }',
+        "E0303",
+    ),
+    "more words than any net has": (net("a\n" * 120_000), "E0501"),
     "parentheses": ("let x = " + "(" * 100_000, "E0502"),
     "blank lines": ("\n" * 10_000 + "net N { rellu }", "E0101"),
     "comments": ("# x -> {\n" * 20_000 + "net N { rellu }", "E0101"),
