@@ -43,13 +43,23 @@ def refine_views(graph: Graph) -> Graph:
 
 
 def _left(graph: Graph) -> Iterator[tuple[str, int]]:
-    """Tensors with the dimensions, counted from the last, along which some access leaves them."""
+    """Tensors with those of their own dimensions along which some access leaves them."""
     for access in (access for op in graph.ops for formula in op.formulas for access in formula.accesses):
-        shape = access.view or graph.shape(access.tensor)
-        for k, (index, size) in enumerate(zip(access.indices, shape, strict=True), -len(shape)):
+        for k, index, size in _dimensions(graph, access):
             reach = index.range()
-            if reach is not None and isinstance(size, int) and not 0 <= reach[0] <= reach[1] < size:
+            if k is not None and reach is not None and isinstance(size, int) and not 0 <= reach[0] <= reach[1] < size:
                 yield access.tensor, k
+
+
+def _dimensions(graph: Graph, access: Access) -> Iterator[tuple[int | None, Affine, Extent]]:
+    """The indices of an access with what it sees along each, and the number of the tensor's own dimension that this is, or is part of; None
+    where what it sees is made of several.
+    """
+    own = graph.shape(access.tensor)
+    shape = access.view or own
+    parts = _groups(own, shape) if common_refinement(own, shape) == shape else None
+    numbers = [None] * len(shape) if parts is None else [k for k, group in enumerate(parts) for _ in group]
+    return zip(numbers, access.indices, shape, strict=True)
 
 
 def _note(finest: dict[str, Dims], graph: Graph, tensor: str, view: Dims) -> None:
@@ -126,10 +136,12 @@ def _product(group: Sequence[Extent]) -> int:
 
 
 def _splittable(graph: Graph, access: Access, splits: Mapping[Axis, tuple[Axis, ...]], left: AbstractSet[tuple[str, int]]) -> bool:
-    shape = access.view or graph.shape(access.tensor)
-    for k, (index, size) in enumerate(zip(access.indices, shape, strict=True), -len(shape)):
+    for k, index, size in _dimensions(graph, access):
         for axis in index.axes:
-            if axis in splits and (index.single != axis or axis.extent != size or (access.tensor, k) in left):
+            if axis not in splits:
+                continue
+            bordered = (access.tensor, k) in left and splits[axis][-1].extent != size  # ones before it do not matter
+            if index.single != axis or axis.extent != size or bordered:
                 return False
     return True
 

@@ -78,8 +78,8 @@ class Layout:
         """The stride of each dimension when it is seen so; None where what is one dimension there does not lie in row-major order."""
         if shape == self.dims:
             return self.strides
-        head = leading(shape, self.dims)
-        tail = trailing(shape[head:], self.dims[head:])
+        tail = trailing(shape, self.dims)  # first those of pixels: of several ones, the last are theirs
+        head = leading(shape[: len(shape) - tail], self.dims[: len(self.dims) - tail])
         runs = _runs(zip(self.dims[head : len(self.dims) - tail], self.strides[head:], strict=False))
         middle: list[int] = []
         for extent in shape[head : len(shape) - tail]:
