@@ -187,12 +187,6 @@ _ELSEWHERE: Final = {"True": "yes", "on": "yes", "False": "no", "off": "no", "No
 """What other languages write for `yes`, `no`, and what is left out."""
 
 
-def not_yet(what: str, node: tree.Expr | tree.Call | tree.Argument | tree.Name | tree.Declaration | tree.Setting, scope: Scope) -> Poison:
-    """Refuse a part of the language that this version does not support."""
-    help = "it is part of the language; this version of netspec does not elaborate it"
-    return scope.report("E0601", f"{what}: not supported yet", node.span, help=help)
-
-
 def _call(expr: tree.Reference, scope: Scope) -> Value:
     name, arguments = expr.name.text, expr.arguments or ()
     if (compute := scope.function(name)) is not None:

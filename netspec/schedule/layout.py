@@ -143,7 +143,22 @@ def assign(graph: Graph, order: Order, lanes: int, external: frozenset[str]) -> 
         if name in chosen and (name, inner[-1]) in whole:
             layout = in_blocks(layout, inner[-1], lanes)
         result[name] = replace(layout, shape=graph.shape(name))
+    for weight, value in graph.updates:
+        if result[weight].dims != result[value].dims:
+            result |= _over_each_other(weight, value, result[weight], result[value], seen[value])
     return result
+
+
+def _over_each_other(weight: str, value: str, one: Layout, other: Layout, seen: Iterable[tuple[Extent, ...]]) -> dict[str, Layout]:
+    """Layouts of a weight and its next value, which takes its place: that of the weight, or, where the value cannot be seen so, row-major
+    ones.
+    """
+    if all(one.seen(view) is not None for view in seen):
+        return {value: replace(one, shape=other.shape)}
+    return {
+        name: replace(arrange(layout.dims, range(len(layout.dims)), ((0, 0),) * len(layout.dims)), shape=layout.shape)
+        for name, layout in ((weight, one), (value, other))
+    }
 
 
 def in_blocks(layout: Layout, dimension: int, lanes: int) -> Layout:
