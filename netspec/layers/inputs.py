@@ -9,6 +9,7 @@ from typing import TypeVar
 from netspec.graph.types import Init, Shape, ShapeError
 from netspec.kernels.affine import Axis, N
 from netspec.kernels.scalar import Expr, RuntimeScalar, call, select
+from netspec.layers.arguments import divisors
 from netspec.schema import Whole
 
 T = TypeVar("T")
@@ -73,3 +74,12 @@ def kaiming(fan_in: int) -> Init:
     """PyTorch's default for linear layers, weight and bias: uniform within 1/sqrt(fan_in) (He et al. 2015, with a = sqrt(5))."""
     scale = nan if isinstance(fan_in, Whole) else 1 / sqrt(fan_in)  # weights are drawn when all sizes are bound
     return Init("uniform", scale)
+
+
+def grouped(shape: Shape, groups: int) -> Shape:
+    """The shape, whose channels so many groups divide. Raises ShapeError (E0205)."""
+    channels = shape[channel(shape)]
+    if channels % groups:
+        message = f"groups={groups} does not divide {channels} channels"
+        raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
+    return shape

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from math import prod
 from typing import ClassVar
 
-from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, ShapeError, TensorType, Weight
+from netspec.graph.types import ONES, ZEROS, Computation, Example, Layer, Shape, TensorType, Weight
 from netspec.kernels.affine import Axis
 from netspec.kernels.formula import Formula, Tensor, d, each, total
 from netspec.kernels.scalar import Access, Expr, exp, log, maximum, sqrt_
-from netspec.layers.arguments import PositiveFloat, PositiveInt, Share, divisors
-from netspec.layers.inputs import BATCH, axes_of, channel, present
+from netspec.layers.arguments import PositiveFloat, PositiveInt, Share
+from netspec.layers.inputs import BATCH, axes_of, channel, grouped, present
 from netspec.records import record
 
 
@@ -185,11 +185,7 @@ class Groupnorm(SampleNorm):
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape, whose channels the groups divide."""
-        channels = inputs[0][channel(inputs[0])]
-        if channels % self.groups:
-            message = f"groups={self.groups} does not divide {channels} channels"
-            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
-        return inputs[0]
+        return grouped(inputs[0], self.groups)
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y = (x - mean) / sqrt(var + eps) * scale[c] + shift[c], mean and var over the channels of a group at all places."""

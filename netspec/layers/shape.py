@@ -8,8 +8,8 @@ from typing import ClassVar
 from netspec.graph.types import Computation, Example, Layer, Shape, ShapeError
 from netspec.kernels.affine import Affine, Axis, N, affine, common_refinement
 from netspec.kernels.formula import Formula, Tensor, d, each
-from netspec.layers.arguments import Letter, Margin, NaturalInt, Pair, PositiveInt, divisors
-from netspec.layers.inputs import DIMENSIONS, axes_of, channel, dimension_of, in_order, show, windowed
+from netspec.layers.arguments import Letter, Margin, NaturalInt, Pair, PositiveInt
+from netspec.layers.inputs import DIMENSIONS, axes_of, channel, dimension_of, grouped, in_order, show, windowed
 from netspec.layers.window import SLIDING, pads_per_axis, per_axis
 
 
@@ -186,11 +186,7 @@ class Shuffle(Layer):
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
-        channels = inputs[0][channel(inputs[0])]
-        if channels % self.groups:
-            message = f"groups={self.groups} does not divide {channels} channels"
-            raise ShapeError(message, code="E0205", argument="groups", help=f"divisors: {divisors(channels)}")
-        return inputs[0]
+        return grouped(inputs[0], self.groups)
 
     def compute(self, *inputs: Shape, training: bool) -> Computation:
         """y[n, k*groups + g, h, w] = x[n, g*size + k, h, w], and the gradient the other way round.
